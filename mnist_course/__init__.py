@@ -1,0 +1,6 @@
+"""The helper package of the course "MNIST from the Bytes Up".
+
+Importing it loads neither torch nor matplotlib: each module brings only what it needs.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,264 @@
+"""Fetch the four MNIST files: several mirrors, checked bytes, nothing half-written.
+
+pooch does the temporary file, the SHA-256 check and the move; requests does HTTP. What is added
+here is what a reader on a bad network needs: mirrors asked at the same time, limits on time and
+size, and one error that tells which mirror said what.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from mnist_course.progress import someone_watches
+
+
+@dataclass(frozen=True)
+class MnistFile:
+    """What one of the four official files must hold."""
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str  # of the unpacked bytes
+    gz_sha256: str
+    gz_size: int  # bytes
+
+
+FILES = {
+    file.name: file
+    for file in (
+        MnistFile(
+            "train-images-idx3-ubyte",
+            (60_000, 28, 28),
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            9_912_422,
+        ),
+        MnistFile(
+            "train-labels-idx1-ubyte",
+            (60_000,),
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            28_881,
+        ),
+        MnistFile(
+            "t10k-images-idx3-ubyte",
+            (10_000, 28, 28),
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            1_648_877,
+        ),
+        MnistFile(
+            "t10k-labels-idx1-ubyte",
+            (10_000,),
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            4_542,
+        ),
+    )
+}
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",  # PyTorch's copy, used by torchvision
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",  # Google's copy, used by TFDS
+    "https://dataset.bj.bcebos.com/mnist/",  # PaddlePaddle's copy in Beijing, reachable from China
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+)
+
+PROBE_SECONDS = 6.0  # how long the mirrors may take, all at once, to show that they are there
+CONNECT_SECONDS, READ_SECONDS = 10.0, 15.0
+GRACE_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 10_000  # slower than this on average: next mirror
+MAX_REDIRECTS = 5
+
+logging.getLogger("pooch").setLevel(logging.WARNING)  # pooch announces every download otherwise
+
+
+class DownloadError(OSError):
+    """No mirror delivered a file; the message has a line for each mirror, and the next step."""
+
+
+def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]:
+    """Put those of the four gzipped MNIST files into ``folder`` that it does not hold yet.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files go; made if missing. Files that are there already are not looked at.
+    mirrors : sequence of str
+        Base addresses, each ending in a slash. The one that answers first is asked first.
+
+    Returns
+    -------
+    list of Path
+        The four files.
+
+    Raises
+    ------
+    DownloadError
+        If no mirror answers (noticed within ten seconds), none delivers the right bytes, or the
+        folder cannot be written. What was complete before stays; nothing half-written is left.
+    """
+    folder = Path(folder)
+    paths = [folder / f"{name}.gz" for name in FILES]
+    missing = [file for file, path in zip(FILES.values(), paths, strict=True) if not path.exists()]
+    if missing:
+        reasons: dict[str, str] = {}
+        answering = _reachable(mirrors, reasons)
+        if not answering:
+            raise DownloadError(_failure("no mirror of MNIST can be reached", reasons))
+        for file in missing:
+            _fetch(file, folder, answering, dict(reasons))
+    return paths
+
+
+def _fetch(file: MnistFile, folder: Path, mirrors: Sequence[str], reasons: dict[str, str]) -> None:
+    """Fetch one file from the first of ``mirrors`` that delivers the right bytes."""
+    for mirror in mirrors:
+        url = f"{mirror}{file.name}.gz"
+        try:
+            pooch.retrieve(
+                url,
+                known_hash=f"sha256:{file.gz_sha256}",
+                fname=f"{file.name}.gz",
+                path=folder,
+                downloader=_Limited(file.gz_size),
+            )
+            return
+        except PermissionError as error:
+            raise DownloadError(
+                f"{folder} cannot be written: {error.strerror}. Choose another folder with "
+                "MNIST_COURSE_DATA."
+            ) from error
+        except (OSError, ValueError) as error:
+            # requests raises OSErrors, pooch a ValueError for a wrong hash.
+            reasons[url] = _plain(error)
+    raise DownloadError(_failure(f"no mirror delivered {file.name}.gz", reasons))
+
+
+def _failure(what: str, reasons: dict[str, str]) -> str:
+    """Return a message: what failed, one line for each mirror, and the next step."""
+    table = "\n".join(f"  {url}: {reason}" for url, reason in reasons.items())
+    return (
+        f"{what}\n{table}\n"
+        "Check the network, or fetch the four files on another machine and name their folder in "
+        "MNIST_COURSE_DATA."
+    )
+
+
+def _reachable(mirrors: Sequence[str], reasons: dict[str, str]) -> list[str]:
+    """Return the mirrors that answer at all within `PROBE_SECONDS`, the quickest first.
+
+    They are asked at the same time: with no network, a reader waits once, not once per mirror.
+    Any HTTP answer counts; whether the file is right shows when it is fetched.
+    """
+    answering: list[str] = []
+
+    def ask(mirror: str) -> None:
+        try:
+            url = f"{mirror}{next(iter(FILES))}.gz"
+            with _session(mirror) as session:
+                session.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
+            answering.append(mirror)
+        except (OSError, ValueError) as error:
+            reasons[mirror] = _plain(error)
+
+    # Daemon threads, because a name server that does not answer cannot be interrupted.
+    threads = [threading.Thread(target=ask, args=(m,), daemon=True) for m in mirrors]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + PROBE_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    found = list(answering)
+    for mirror in mirrors:
+        if mirror not in found:
+            reasons.setdefault(mirror, f"no answer within {PROBE_SECONDS:.0f} s")
+    return found
+
+
+def _session(mirror: str) -> requests.Session:
+    """Return a session that follows few redirects, and never from https down to http."""
+    session = requests.Session()
+    session.max_redirects = MAX_REDIRECTS
+    if mirror.startswith("https://"):
+        session.adapters.pop("http://")
+    return session
+
+
+class _Limited:
+    """A pooch downloader that refuses a body that is too long, and gives up on one too slow."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, url: str, output: str | IO[bytes], _: object) -> None:
+        """Write what ``url`` answers to ``output``, as it comes off the wire (no decoding)."""
+        begun, received = time.monotonic(), 0
+        with (
+            _session(url) as session,
+            session.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response,
+            open(output, "wb") if isinstance(output, str) else _keep_open(output) as file,
+            tqdm(
+                total=self.size,
+                unit="B",
+                unit_scale=True,
+                desc=url.rsplit("/", 1)[-1],
+                leave=False,
+                disable=not someone_watches(),
+            ) as bar,
+        ):
+            response.raise_for_status()
+            if "html" in response.headers.get("Content-Type", ""):
+                raise ValueError("got a web page instead of the file (a log-in page?)")
+            # read1 returns what has arrived: a server that drips cannot hold us inside one read.
+            while chunk := response.raw.read1(2**16, decode_content=False):
+                received += len(chunk)
+                if received > self.size:
+                    raise ValueError(f"got more than the {self.size:,} bytes of the file")
+                seconds = time.monotonic() - begun
+                if seconds > GRACE_SECONDS and received < seconds * MIN_BYTES_PER_SECOND:
+                    raise TimeoutError(f"too slow: {received:,} bytes in {seconds:.0f} s")
+                file.write(chunk)
+                bar.update(len(chunk))
+            if received < self.size:
+                raise ValueError(f"got {received:,} of {self.size:,} bytes")
+
+
+class _keep_open:  # noqa: N801 - used like contextlib.nullcontext
+    """A context manager that hands out ``file`` and leaves it open."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def __enter__(self) -> IO[bytes]:
+        return self.file
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _plain(error: Exception) -> str:
+    """Return one short line for an error of requests, urllib3 or pooch."""
+    if isinstance(error, requests.HTTPError):
+        return str(error).split(" for url")[0]
+    if isinstance(error, requests.TooManyRedirects):
+        return "too many redirects"
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "redirects from https to something else; refused"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    text = str(error)
+    if "SHA256" in text or "hash" in text:
+        return "wrong bytes (SHA-256 does not match)"
+    return text.splitlines()[0] if text else type(error).__name__

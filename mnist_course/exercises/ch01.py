@@ -1,0 +1,118 @@
+"""What the checks of chapter 1, "Four files of bytes", accept."""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+from mnist_course.data import find_file, load_data
+from mnist_course.idx import IdxError, idx_header, parse_idx
+
+
+@exercise("01.size")
+def size(answer: Any) -> None:
+    expect_number(
+        answer,
+        307_220,
+        rtol=0,
+        slips=[
+            (307_200, "these are the pixels; the header is missing"),
+            (307_216, "that leaves room for a header of 16 bytes, but there are four dimensions"),
+            (307_208, "that leaves room for a header of 8 bytes, but there are four dimensions"),
+            (102_420, "a color pixel takes three bytes"),
+            (307_204, "the magic number is counted, the four sizes are not"),
+        ],
+        unit=" bytes",
+    )
+
+
+@exercise("01.offset")
+def offset(answer: Any) -> None:
+    last = 16 + 784 * 59_999
+    expect_number(
+        answer,
+        last + 28 * 3 + 5,
+        rtol=0,
+        slips=[
+            (last + 784 + 28 * 3 + 5, "the last of 60,000 pictures has the index 59,999"),
+            (last - 16 + 28 * 3 + 5, "the header is missing"),
+            (last + 28 * 5 + 3, "rows and columns are swapped"),
+            (last + 28 * 2 + 4, "rows and columns count from 0 here, so row 3 is r = 3"),
+        ],
+    )
+
+
+@exercise("01.ink")
+def ink(answer: Any) -> None:
+    digits = load_data()
+    means = [digits.train_images[digits.train_labels == k].mean() for k in range(10)]
+    value = as_array(answer)
+    if value.size == 10:
+        raise Wrong("these are ten values; hand in the one digit, the argmax")
+    if value.size == 1 and int(value.reshape(())) == value and 0 <= int(value) <= 9:
+        digit = int(value.reshape(()))
+        if digit != int(np.argmax(means)):
+            raise Wrong(
+                f"the mean pixel of the {digit} is {means[digit]:.1f}, but another digit has more"
+            )
+        return
+    raise Wrong("expected a digit from 0 to 9, not its mean pixel")
+
+
+@exercise("01.header")
+def header(answer: Any) -> None:
+    for shape in [(60_000, 28, 28), (10_000,), (2, 3, 4, 5), (256,)]:
+        got = call(answer, shape)
+        right = idx_header(np.empty(shape, dtype=np.uint8))
+        if not isinstance(got, (bytes, bytearray)):
+            raise Wrong(f"expected bytes, got an object of type {type(got).__name__}")
+        if bytes(got) == right:
+            continue
+        shown = f"for {shape} you return {bytes(got).hex(' ')}, expected {right.hex(' ')}"
+        if len(got) != len(right):
+            raise Wrong(f"{shown}: {len(got)} bytes instead of {len(right)}")
+        if got[4:] != right[4:] and sorted(got[4:]) == sorted(right[4:]):
+            raise Wrong(f"{shown}: are the sizes big-endian (>) and in order?")
+        raise Wrong(shown)
+
+
+@exercise("01.break")
+def break_it(answer: Any) -> None:
+    folder = load_data().folder
+    path = find_file(folder, "t10k-labels-idx1-ubyte")
+    assert path is not None
+    labels = parse_idx(path.read_bytes())
+    good = idx_header(labels) + labels.tobytes()
+    if not isinstance(answer, (bytes, bytearray)):
+        raise Wrong(f"expected bytes or a bytearray, got an object of type {type(answer).__name__}")
+    if bytes(answer) == good:
+        raise Wrong("these bytes are undamaged")
+    if len(answer) < 4 or answer[3] == 0:
+        raise Wrong("parse_idx fails on these bytes; the damage is to go unnoticed")
+    start = 4 + 4 * answer[3]
+    shape = np.frombuffer(answer[4 : start - start % 4], dtype=">u4") if len(answer) > start else ()
+    if len(answer) - start != int(np.prod([int(n) for n in shape], dtype=object)):
+        raise Wrong("parse_idx raises an error on these bytes; the damage is to go unnoticed")
+    try:
+        if np.array_equal(parse_idx(bytes(answer)), labels):
+            raise Wrong("the array that comes out is still right")
+    except IdxError:
+        return  # our own reader refuses it, the chapter's does not: all the better
+
+
+@exercise("01.neighbor")
+def neighbor(answer: Any) -> None:
+    random = np.random.default_rng(0)
+    known = random.integers(0, 256, (60, 784)).astype(np.uint8)
+    labels = random.integers(0, 10, 60).astype(np.uint8)
+    order = random.permutation(60)[:25]
+    X = np.clip(known[order].astype(int) + random.integers(-9, 10, (25, 784)), 0, 255)
+    farthest = ((known[None].astype(int) - X[:, None]) ** 2).sum(axis=2).argmax(axis=1)
+    expect_array(
+        call(answer, X.astype(np.uint8), known, labels),
+        labels[order],
+        slips=[
+            (order, "these are the indices of the nearest pictures; return their labels"),
+            (labels[farthest], "these are the labels of the farthest pictures: argmin, not argmax"),
+        ],
+    )

@@ -1,0 +1,244 @@
+"""Read and write IDX files, the format in which MNIST was published (numpy only).
+
+An IDX file is a magic number (two zero bytes, a type code, the number of dimensions), one
+big-endian 32-bit size per dimension, and then the elements in row-major order, big-endian too.
+
+Taught in: chapter 1, "Four files of bytes".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mnist_course.files import atomic_write
+
+DTYPES: dict[int, np.dtype] = {
+    0x08: np.dtype(">u1"),
+    0x09: np.dtype(">i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+MAX_BYTES = 2**30  # MNIST's largest file holds 47 MB; a header that promises more than 1 GiB lies
+MAX_DIMENSIONS = 32  # what every numpy in use can hold
+GZIP_MAGIC = b"\x1f\x8b"
+
+# What people find under the name of a data file, and how it begins.
+IMPOSTORS = {
+    b"<!doctype": "a web page (an error page saved under this name?)",
+    b"<html": "a web page (an error page saved under this name?)",
+    b"version https://git-lfs": "a Git LFS pointer, not the file it points to",
+    b"pk\x03\x04": "a zip archive",
+    b"\x89png": "a PNG picture",
+    b"\x93numpy": "a .npy file",
+}
+
+
+class IdxError(ValueError):
+    """An IDX file is missing, unreadable or malformed; the message names it and the next step."""
+
+
+def read_idx(path: str | Path, max_bytes: int = MAX_BYTES) -> np.ndarray:
+    """Read one IDX file, gzipped or not.
+
+    Nothing is allocated before the header has been checked, and no more is unpacked than the
+    header promises, so a damaged or hostile file costs an error and not the machine's memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Whether it is gzipped is read off its first two bytes, not off its name.
+    max_bytes : int
+        Refuse a file whose header promises more data than this.
+
+    Returns
+    -------
+    np.ndarray
+        A writable array of its own, in the machine's byte order, with one axis per dimension.
+
+    Raises
+    ------
+    IdxError
+        If the file is missing, not a plain file, unreadable, or not exactly one IDX array.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            kind = "exists but is not a file" if path.exists() else "does not exist"
+            raise IdxError(f"{path} {kind}. Check the folder and the name.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise IdxError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
+    return parse_idx(content, name=str(path), max_bytes=max_bytes)
+
+
+def parse_idx(content: bytes, name: str = "data", max_bytes: int = MAX_BYTES) -> np.ndarray:
+    """Turn the bytes of an IDX file, gzipped or not, into an array.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    name : str
+        What error messages call it.
+    max_bytes : int
+        Refuse a header that promises more data than this.
+
+    Returns
+    -------
+    np.ndarray
+        A writable array in the machine's byte order.
+
+    Raises
+    ------
+    IdxError
+        If the bytes are not exactly one IDX array.
+    """
+    pieces = _unpack(content, name) if content[:2] == GZIP_MAGIC else iter([content])
+    start = next(pieces)
+    dtype, shape, header_size = _parse_header(start, name)
+    size = math.prod(shape) * dtype.itemsize
+    if size > max_bytes:
+        raise IdxError(
+            f"{name}: the header promises {shape} elements, {size:,} bytes, more than the "
+            f"{max_bytes:,} that are allowed. The header is damaged; fetch the file again."
+        )
+    expected = header_size + size
+    buffer = bytearray(memoryview(start)[: expected + 1])
+    for piece in pieces:
+        buffer += piece
+        if len(buffer) > expected:
+            break
+    if len(buffer) != expected:
+        found = f"{len(buffer):,}" if len(buffer) < expected else "more"
+        raise IdxError(
+            f"{name}: the header promises {expected:,} bytes ({shape} elements after {header_size} "
+            f"bytes of header), the file holds {found}. It is cut off or mixed up; fetch it again."
+        )
+    elements = np.frombuffer(buffer, dtype=dtype, offset=header_size).reshape(shape)
+    return elements.astype(dtype.newbyteorder("="), copy=False)  # no copy for bytes
+
+
+def idx_header(array: np.ndarray) -> bytes:
+    """Return the header that an IDX file of ``array`` starts with.
+
+    Parameters
+    ----------
+    array : np.ndarray
+        An array of one of the six element types.
+
+    Returns
+    -------
+    bytes
+        Magic number and sizes, ``4 + 4 * array.ndim`` bytes.
+
+    Raises
+    ------
+    IdxError
+        If the element type, the number of dimensions or a size has no place in an IDX header.
+    """
+    codes = [code for code, dtype in DTYPES.items() if array.dtype == dtype.newbyteorder("=")]
+    if not codes:
+        allowed = ", ".join(dtype.newbyteorder("=").name for dtype in DTYPES.values())
+        raise IdxError(
+            f"IDX cannot hold {array.dtype} elements, only {allowed}. Convert with .astype() first."
+        )
+    if array.ndim > 255 or any(size >= 2**32 for size in array.shape):
+        raise IdxError(f"IDX cannot hold the shape {array.shape}: a size must fit in 32 bits.")
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, codes[0], array.ndim, *array.shape)
+
+
+def write_idx(path: str | Path, array: np.ndarray) -> None:
+    """Write ``array`` as an IDX file; gzip it if the name ends in ``.gz``.
+
+    The same array gives the same bytes every time (no time stamp in the gzip header), and the
+    file appears complete or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to write; a missing folder is made.
+    array : np.ndarray
+        uint8, int8, int16, int32, float32 or float64, any number of dimensions.
+
+    Raises
+    ------
+    IdxError
+        If the array does not fit the format.
+    SaveError
+        If the file cannot be written; an older file of that name is untouched then.
+    """
+    array = np.asarray(array)
+    header = idx_header(array.astype(array.dtype.newbyteorder("="), copy=False))
+    body = array.astype(array.dtype.newbyteorder(">"), order="C", copy=False).tobytes()
+    content = header + body
+    if str(path).endswith(".gz"):
+        content = gzip.compress(content, mtime=0)
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def _parse_header(start: bytes, name: str) -> tuple[np.dtype, tuple[int, ...], int]:
+    """Return element type, shape and header size, or say what is wrong with the first bytes."""
+    if not start:
+        raise IdxError(f"{name} is empty (0 bytes). Fetch it again.")
+    for beginning, what in IMPOSTORS.items():
+        if start[: len(beginning)].lower() == beginning:
+            raise IdxError(f"{name} is not an IDX file but {what}. Fetch it again.")
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise IdxError(
+            f"{name} is not an IDX file: it begins with {start[:4].hex(' ')}, and an IDX file "
+            "begins with 00 00, a type code and the number of dimensions. Fetch it again."
+        )
+    code, ndim = start[2], start[3]
+    if code not in DTYPES:
+        known = ", ".join(f"{c:02x}" for c in DTYPES)
+        raise IdxError(
+            f"{name}: unknown element type {code:02x} (third byte; known are {known}). "
+            "The header is damaged; fetch the file again."
+        )
+    if ndim > MAX_DIMENSIONS:
+        raise IdxError(
+            f"{name}: {ndim} dimensions (fourth byte), more than {MAX_DIMENSIONS}. "
+            "The header is damaged; fetch the file again."
+        )
+    header_size = 4 + 4 * ndim
+    if len(start) < header_size:
+        raise IdxError(
+            f"{name}: the header of {ndim} dimensions takes {header_size} bytes, the file holds "
+            f"{len(start)}. It is cut off; fetch it again."
+        )
+    return DTYPES[code], struct.unpack_from(f">{ndim}I", start, 4), header_size
+
+
+def _unpack(content: bytes, name: str) -> Iterator[bytes]:
+    """Yield the unpacked content of a gzip file in pieces, the first one short.
+
+    zlib hands out a bounded piece at a time, so that a small file cannot unpack into gigabytes
+    before its header has been read. Its checksum is verified when the end is reached.
+    """
+    piece_size = 4096
+    while content[:2] == GZIP_MAGIC:  # a gzip file may consist of several members
+        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        while not member.eof:
+            try:
+                piece = member.decompress(content, piece_size)
+            except zlib.error as error:
+                raise IdxError(
+                    f"{name}: the gzip data is damaged ({error}). Fetch the file again."
+                ) from None
+            if not piece and not member.eof:
+                raise IdxError(f"{name}: the gzip data is cut off. Fetch the file again.")
+            yield piece
+            content, piece_size = member.unconsumed_tail, 2**26
+        content = member.unused_data.lstrip(b"\0")  # padding is allowed between members
+    if content:
+        raise IdxError(f"{name}: something follows the gzip data. Fetch the file again.")

@@ -1,0 +1,611 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ch-idx-data)=
+# # Four files of bytes
+#
+# Here are the first sixteen bytes of a file from 1998:
+#
+# ```text
+# 00 00 08 03  00 00 ea 60  00 00 00 1c  00 00 00 1c
+# ```
+#
+# By the end of this page you can read them aloud: *sixty thousand pictures, 28 by 28, one byte a pixel*. You will
+#
+# * turn four files into four arrays with nothing but the standard library and numpy,
+# * know who wrote the digits, and why some of them are hard,
+# * prove that not one bit of your copy is wrong,
+# * and recognize eight digits out of ten before you have learned anything about learning.
+#
+# New names: `images` $(N, 28, 28)$, `labels` $(N,)$.
+
+# %% [markdown]
+# ## The files
+#
+# MNIST is four files: pictures and labels for training, pictures and labels for testing. The first line below finds them on your machine, or downloads them, and checks them. The rest of this page does by hand what that line did.
+
+# %%
+from mnist_course.data import load_data
+
+digits = load_data()
+print(digits.source)
+
+# %%
+import gzip
+
+from mnist_course.data import find_file
+from mnist_course.download import FILES
+
+
+def unpacked(name):
+    content = find_file(digits.folder, name).read_bytes()
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+
+files = {name: unpacked(name) for name in FILES}
+for name, content in files.items():
+    print(f"{name:<24} {len(content):>10,} bytes")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert [len(content) for content in files.values()] == [
+        47_040_016,
+        60_008,
+        7_840_016,
+        10_008,
+    ]
+    assert [file.gz_size for file in FILES.values()] == [
+        9_912_422,
+        28_881,
+        1_648_877,
+        4_542,
+    ]
+assert sum(map(len, files.values())) > 1_000_000
+
+# %% [markdown]
+# The files travel gzipped: 9.9 MB instead of 47 MB for the training pictures, because four pixels out of five are the same byte, zero. Gzip has a signature of its own, `1f 8b`, and the function above looks for it instead of trusting the name.
+#
+# ## Sixteen bytes, read aloud
+#
+# Before you run the next cell, look at the sizes above. 60,008 bytes for 60,000 labels: what could the other eight be?
+
+# %%
+content = files["train-images-idx3-ubyte"]
+print("images:", content[:16].hex(" "))
+print("labels:", files["train-labels-idx1-ubyte"][:8].hex(" "))
+
+# %% [markdown]
+# They are a **header**. The first four bytes, the *magic number*, say what follows; then comes one size for each dimension.
+#
+# | bytes | value | meaning |
+# | --- | --- | --- |
+# | 0–1 | `00 00` | always zero in this format, which is called **IDX** |
+# | 2 | `08` | the type of an element: `08` is an unsigned byte, `0d` would be a 32-bit float |
+# | 3 | `03` | the number of dimensions: images, rows, columns |
+# | 4–7 | `00 00 ea 60` | the first size |
+# | 8–11 | `00 00 00 1c` | the second size |
+# | 12–15 | `00 00 00 1c` | the third size |
+#
+# `1c` is hexadecimal for $1 \cdot 16 + 12 = 28$. And `ea 60`?
+
+# %%
+size = int.from_bytes(content[4:8], "big")
+print(0xEA * 256 + 0x60, size)
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert size == 60_000
+assert size == len(digits.train_labels)
+assert (
+    int.from_bytes(content[8:12], "big")
+    == int.from_bytes(content[12:16], "big")
+    == 28
+)
+
+# %% [markdown]
+# The most significant byte comes first; this order is called **big-endian**. It was the order of the workstations of 1998. Your processor almost certainly stores numbers the other way round, *little-endian*. Read the same four bytes in that order and you get nonsense, but no error:
+
+# %%
+print(f"{int.from_bytes(content[4:8], 'little'):,}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert int.from_bytes(content[4:8], "little") == 1_625_948_160
+
+# %% [markdown]
+# A reader that believed this number would ask for 1.6 billion pictures. Remember the lesson for later: a program that is wrong does not have to crash.
+#
+# ## Where is a pixel?
+#
+# After the header the pixels follow without a gap, row by row, picture by picture. So pixel $(r, c)$ of picture $i$ is the byte at offset
+#
+# $$ 16 + 784\,i + 28\,r + c . $$ (eq-idx-offset)
+#
+# In words: skip the header, skip $i$ whole pictures of $28 \cdot 28 = 784$ bytes, skip $r$ whole rows, then take $c$ steps. Numpy does this arithmetic for us once we tell it the shape:
+
+# %%
+import numpy as np
+
+pixels = np.frombuffer(content, dtype=np.uint8, offset=16)  # (60000 * 784,)
+images = pixels.reshape(size, 28, 28)  # (N, 28, 28)
+i, r, c = 0, 14, 14
+print(images[i, r, c], content[16 + 784 * i + 28 * r + c])
+
+# %% tags=["remove-cell"]
+assert images[i, r, c] == content[16 + 784 * i + 28 * r + c]
+
+# %% [markdown]
+# The same number twice. Here is a part of the first picture, as the numbers that it is:
+
+# %%
+print(
+    "\n".join(" ".join(f"{p:3d}" for p in row[8:20]) for row in images[0, 5:15])
+)
+
+# %% [markdown]
+# 0 is paper, 255 is ink, and the values between are the soft edges of a pen stroke. Draw them as gray levels, and the numbers become a digit.
+
+# %% mystnb={"figure": {"name": "fig-first-digit", "caption": "The first training picture, and the label that its byte in the other file gives it."}, "image": {"alt": "A handwritten five, white on black, 28 by 28 pixels, with axes that count rows and columns"}}
+import matplotlib.pyplot as plt
+
+from mnist_course import plots
+
+plots.use_course_style()
+labels = np.frombuffer(
+    files["train-labels-idx1-ubyte"], dtype=np.uint8, offset=8
+)  # (N,)
+
+figure, ax = plt.subplots(figsize=(3.2, 3.2))
+ax.imshow(images[0])
+ax.set(title=f"picture 0, label {labels[0]}", xlabel="column c", ylabel="row r")
+ax.grid(False)
+plots.show(figure, "first digit")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert labels[0] == 5
+assert (images == digits.train_images).all()
+assert (labels == digits.train_labels).all()
+
+# %% [markdown]
+# {numref}`fig-first-digit` is a five, even if the bar at its top could pass for the start of a three. The label says so, and the label is all that a program will ever know about it.
+#
+# ## One function for every IDX file
+#
+# The header tells everything that a reader needs, so one function reads all four files, and any other IDX file of bytes. `struct` is the standard library's tool for binary headers: `>` means big-endian, `3I` three unsigned 32-bit integers.
+
+# %%
+import struct
+
+
+def parse_idx(content):
+    ndim = content[3]
+    shape = struct.unpack(f">{ndim}I", content[4 : 4 + 4 * ndim])
+    elements = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * ndim)
+    return elements.reshape(shape)
+
+
+for name, content in files.items():
+    print(f"{name:<24} {parse_idx(content).shape}")
+
+# %% [markdown]
+# Four lines, four arrays. They trust the file completely, though. What happens when someone hands them the first half of it, as a lost connection does?
+
+# %%
+half = files["t10k-images-idx3-ubyte"][:1_000_000]
+try:
+    parse_idx(half)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# The error is true and no help: it does not say which file, nor what to do. The reader in our package knows all six element types of the format, checks the header before it believes it, and says what a tired person at midnight needs to hear:
+
+# %%
+from mnist_course import idx
+
+try:
+    idx.parse_idx(half, name="t10k-images-idx3-ubyte")
+except idx.IdxError as error:
+    print(error)
+
+# %% tags=["remove-cell"]
+for content in files.values():
+    assert np.array_equal(idx.parse_idx(content), parse_idx(content))
+
+# %% [markdown]
+# On the four good files the two agree in every element (a hidden cell checks it, as it does for every number on these pages). From the next chapter on we use the package's.
+#
+# ## Writing is reading backwards
+#
+# To write IDX, turn the steps around: header, then the bytes of the array. A file of your own digits starts here.
+
+# %%
+import tempfile
+from pathlib import Path
+
+folder = Path(tempfile.mkdtemp())
+idx.write_idx(folder / "three.gz", images[:3])
+print(
+    (folder / "three.gz").read_bytes()[:2].hex(" "),
+    idx.read_idx(folder / "three.gz").shape,
+)
+
+# %% tags=["remove-cell"]
+assert np.array_equal(idx.read_idx(folder / "three.gz"), images[:3])
+
+# %% [markdown]
+# The file begins with `1f 8b`, so it is gzipped, and the same three pictures come back.
+#
+# ## Is every bit right?
+#
+# Change one pixel of sixty thousand pictures. The size stays, the header stays, every program still runs. How would you ever notice?
+#
+# A **checksum** notices. SHA-256 turns any number of bytes into 64 hexadecimal digits, and nobody knows two inputs that give the same ones. We compare with the checksum of the original file:
+
+# %%
+import hashlib
+
+content = files["train-labels-idx1-ubyte"]
+print(hashlib.sha256(content).hexdigest())
+print(FILES["train-labels-idx1-ubyte"].sha256)
+
+# %%
+damaged = bytearray(content)
+damaged[1000] ^= 1  # flip the lowest bit of one label
+print(hashlib.sha256(damaged).hexdigest())
+
+# %% tags=["remove-cell"]
+for name, content in files.items():
+    if digits.is_mnist:
+        assert hashlib.sha256(content).hexdigest() == FILES[name].sha256
+assert (
+    hashlib.sha256(damaged).digest() != hashlib.sha256(bytes(content)).digest()
+)
+
+# %% [markdown]
+# One bit in sixty thousand bytes, and nothing of the old sum is left. `load_data` compares all four sums at every start; it takes less than a tenth of a second. This is not pedantry: the reader of a well-known library checks a file when it downloads it, but not when it opens it, so a file that went bad on the disk is trained on without a word.
+#
+# ## A second opinion
+#
+# That library, `torchvision`, has its own reader, written by other people. If both give the same arrays, both are probably right. It wants the unpacked files in a folder `MNIST/raw`:
+
+# %%
+from torchvision.datasets import MNIST
+
+raw = folder / "MNIST" / "raw"
+raw.mkdir(parents=True)
+for name, content in files.items():
+    (raw / name).write_bytes(content)
+
+theirs = MNIST(root=folder, train=True, download=False)
+print(
+    np.array_equal(theirs.data.numpy(), images),
+    np.array_equal(theirs.targets.numpy(), labels),
+)
+
+# %% tags=["remove-cell"]
+assert np.array_equal(theirs.data.numpy(), digits.train_images)
+assert np.array_equal(theirs.targets.numpy(), digits.train_labels)
+theirs = MNIST(root=folder, train=False, download=False)
+assert np.array_equal(theirs.data.numpy(), digits.test_images)
+assert np.array_equal(theirs.targets.numpy(), digits.test_labels)
+import shutil
+
+shutil.rmtree(folder)
+
+# %% [markdown]
+# Sixty thousand pictures, sixty thousand labels, no difference. `root` is the folder above `MNIST/raw`, `train` chooses the training or the test pair, and `download=True` would fetch what is missing. The fourth parameter, `transform`, is a matter for {ref}`the next chapter <ch-batches>`.
+#
+# ## Who wrote this?
+#
+# In the early 1990s the American standards institute NIST collected handwriting from two groups: employees of the Census Bureau and high-school students. The employees wrote neatly, the students did not, and NIST had put the neat ones into the training set and the others into the test set. For a fair comparison, LeCun, Cortes and Burges mixed them: each half of the training set and each half of the test set comes from one group; about 250 people wrote the training digits, and nobody wrote for both sets {cite}`lecun1998gradient`. They scaled each digit into a box of 20×20 pixels and placed it by its center of mass in a field of 28×28. You will do the same to your own handwriting in a later chapter.
+#
+# The "M" stands for *modified*. Twenty years later Yadav and Bottou rebuilt the data set from NIST's originals and found the 50,000 test digits that had been left out {cite}`yadav2019cold`. Networks did a little worse on them than on the famous 10,000. Keep that in mind when you read accuracies with four digits.
+#
+# Here are twenty of each, in the order in which they stand in the file:
+
+# %% mystnb={"figure": {"name": "fig-first-look", "caption": "The first twelve training pictures of each class."}, "image": {"alt": "Ten rows of twelve handwritten digits, one row for each of the digits zero to nine, in many styles of writing"}}
+rows = [images[labels == k][:12] for k in range(10)]
+plots.show(plots.plot_digits(np.concatenate(rows), columns=12), "first look")
+
+# %% [markdown]
+# Look for ones with and without a foot, sevens with and without a bar, fours that are open and fours that are closed. A program that compares pictures pixel by pixel will have to live with that.
+#
+# ## Are the classes balanced?
+#
+# Guess first: if there are 60,000 digits and ten classes, how far from 6,000 can one of them be?
+
+# %% mystnb={"figure": {"name": "fig-class-balance", "caption": "How many training pictures each digit has. The dashed line marks an equal share."}, "image": {"alt": "Bar chart of training pictures per digit: between 5,421 for the five and 6,742 for the one, around a dashed line at 6,000"}}
+counts = np.bincount(labels, minlength=10)  # (10,)
+figure, ax = plt.subplots(figsize=(6, 2.8))
+bars = ax.bar(range(10), counts)
+ax.bar_label(bars, fontsize=9)
+ax.axhline(len(labels) / 10, color=plots.ORANGE, linestyle="--")
+ax.set(xticks=range(10), xlabel="digit", title="training pictures per digit")
+ax.grid(axis="x", visible=False)
+plots.show(figure, "class balance")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert counts.argmin() == 5 and counts[5] == 5_421
+    assert counts.argmax() == 1 and counts[1] == 6_742
+    assert round(1000 * counts[1] / len(labels)) == 112
+assert (
+    counts.min() > 0.8 * len(labels) / 10
+    and counts.max() < 1.25 * len(labels) / 10
+)
+
+# %% [markdown]
+# Ones are the most frequent with 6,742 and fives the rarest with 5,421. The classes are close enough to equal for accuracy to mean something: a program that answers "one" every time is right for 11.2 % of the training pictures. Any result has to be compared with that number first, and not with zero.
+#
+# ## Eight out of ten, without learning
+#
+# Average all pictures of a class and you get its mean picture.
+
+# %% mystnb={"figure": {"name": "fig-mean-digits", "caption": "The mean picture of each class."}, "image": {"alt": "Ten blurred digits from zero to nine; the zero is a sharp ring, the four and the nine look alike"}}
+means = np.stack(
+    [images[labels == k].mean(axis=0) for k in range(10)]
+)  # (10, 28, 28)
+plots.show(plots.plot_digits(means, titles=range(10)), "mean digits")
+
+# %% [markdown]
+# Where a mean picture is sharp, people agree: everybody's zero is a ring. Where it is blurred, they do not. And the mean four could be a nine.
+#
+# Now take a picture that nobody has seen, and ask which of the ten means is nearest, where the distance is the sum of the squared differences of the pixels. That is a classifier. How often will it be right: one time in ten, in five, in two? This is the one time that this chapter touches the test set.
+
+
+# %%
+def nearest_mean(images):
+    X = images.reshape(-1, 784).astype(float)  # (B, 784)
+    M = means.reshape(10, 784)  # (10, 784)
+    # |x - m|² = |x|² - 2 x·m + |m|², and |x|² is the same for all ten means
+    return (M**2).sum(axis=1) - 2 * X @ M.T  # (B, 10)
+
+
+test_labels = parse_idx(files["t10k-labels-idx1-ubyte"])  # (N,)
+test_images = parse_idx(files["t10k-images-idx3-ubyte"])  # (N, 28, 28)
+predictions = nearest_mean(test_images).argmin(axis=1)  # (N,)
+accuracy = (predictions == test_labels).mean()
+print(f"{100 * accuracy:.1f} % of {len(test_labels):,} test pictures")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{100 * accuracy:.1f}" == "82.0"
+    assert (predictions != test_labels).sum() == 1_797
+assert accuracy > 0.75
+
+# %% [markdown]
+# 82.0 %. Ten averages and a ruler recognize more than eight digits out of ten. Whatever a network does from here on, it has to beat that. This is why we start with a **baseline**: without it, 80 % would have looked like a success.
+#
+# These are the first pictures that it gets wrong:
+
+# %% mystnb={"figure": {"name": "fig-nearest-mean-errors", "caption": "Test pictures that are nearer to the mean of another class than to that of their own."}, "image": {"alt": "Twenty test digits in two rows, each framed and titled with the wrong prediction and the right label"}}
+wrong = np.flatnonzero(predictions != test_labels)[:20]
+figure = plots.plot_predictions(
+    test_images[wrong], test_labels[wrong], predictions[wrong]
+)
+plots.show(figure, "nearest mean errors")
+
+# %% [markdown]
+# You read nearly all of them at a glance. They are slanted, or thin, or open where the mean is closed: their pixels are in other places, and pixels in place are all that a mean knows. A better program must learn *which* pixels matter for *which* digit. {ref}`Chapter 4 <ch-softmax-regression>` does exactly that, with no more than one number per pixel and class.
+
+# %%
+from mnist_course.progress import headline
+
+headline(
+    f"nearest mean picture: {100 * accuracy:.1f} % of the test digits, nothing learned"
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# Replace each `...` by your answer and run the cell. The check says whether it is right, and if not, what may have gone wrong.
+#
+# :::{exercise}
+# :label: ex-idx-size
+# (A minute.) How many bytes would an IDX file hold that has 100 color pictures of 32×32 pixels, with three bytes per pixel, as an array of shape (100, 32, 32, 3)?
+# :::
+
+# %%
+from mnist_course.checks import check, check_solution, summary
+
+answer = ...
+check("01.size", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-idx-offset
+# (Two minutes.) At which offset in `train-images-idx3-ubyte` does the byte of row 3, column 5 of the *last* of the 60,000 pictures stand?
+# :::
+
+# %%
+answer = ...
+check("01.offset", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-idx-ink
+# (Five minutes.) Which digit uses the most ink, that is, has the largest mean pixel value over the training pictures? Guess before you compute; most people guess wrong.
+# :::
+
+# %%
+guess = ...
+answer = ...  # the digit, computed from images and labels
+check("01.ink", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-idx-header
+# (Ten minutes.) Write a function that takes a shape and returns the header of an IDX file of unsigned bytes with that shape. `struct.pack` is the mirror image of `struct.unpack`.
+# :::
+
+
+# %%
+def idx_header(shape):
+    return ...
+
+
+check("01.header", idx_header)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-idx-break
+# (Ten minutes, breaking things on purpose.) Damage a copy of the test labels in one place, such that `parse_idx` of this chapter returns an array without complaint, but a wrong one. How many kinds of damage can you find? Hand in the damaged bytes of one.
+# :::
+
+# %%
+answer = ...  # bytes or bytearray
+check("01.break", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-idx-neighbor
+# (An evening.) Instead of the nearest *mean*, find the nearest *picture* among the training set and answer with its label. Set the last 5,000 training pictures aside and try it on 1,000 of them, so that the test set stays untouched. How much better does it get, and what does it cost? Then let the three nearest pictures vote, then ten. Hand in a function that maps $(B, 784)$ pictures, $(N, 784)$ known pictures and their $(N,)$ labels to $(B,)$ predictions.
+# :::
+
+
+# %%
+def nearest_neighbor(X, known_X, known_labels):
+    return ...
+
+
+check("01.neighbor", nearest_neighbor)
+
+# %%
+summary()
+
+# %% [markdown]
+# ## Summary
+#
+# * An IDX file is a magic number, one big-endian size per dimension, and the elements in row-major order. You can read and write it with ten lines.
+# * A file can be wrong without looking wrong. A checksum at every load finds it; a size or a header does not.
+# * A baseline comes first: always answering "one" is right for 11 %, the nearest mean picture for 82.0 % of the test digits.
+#
+# Next: the arrays are in memory in a third of a second. Why does nearly every tutorial then spend seconds per epoch on fetching its pictures, one by one? {ref}`From arrays to batches <ch-batches>`.
+
+# %% [markdown]
+# ## Solutions
+#
+# :::{solution-start} ex-idx-size
+# :class: dropdown
+# :::
+#
+# Two zeros, type, number of dimensions: four bytes. Four sizes: sixteen. Then $100 \cdot 32 \cdot 32 \cdot 3$ elements of one byte.
+
+# %%
+check_solution("01.size", 4 + 4 * 4 + 100 * 32 * 32 * 3)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-idx-offset
+# :class: dropdown
+# :::
+#
+# The last picture has the index 59,999, because we count from 0.
+
+# %%
+check_solution("01.offset", 16 + 784 * 59_999 + 28 * 3 + 5)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-idx-ink
+# :class: dropdown
+# :::
+#
+# Not the eight. The zero is a large loop, and its writers take their time; the eight is two small ones.
+
+# %%
+ink = [images[labels == k].mean() for k in range(10)]
+print(" ".join(f"{k}: {value:.0f}" for k, value in enumerate(ink)))
+check_solution("01.ink", int(np.argmax(ink)))
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert int(np.argmax(ink)) == 0
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-idx-header
+# :class: dropdown
+# :::
+
+
+# %%
+def idx_header(shape):
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+check_solution("01.header", idx_header)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-idx-break
+# :class: dropdown
+# :::
+#
+# Any label byte will do: flip it and the array is wrong, without a sign. Other ways: claim a type code of `0b` (16-bit integers), which `parse_idx` never looks at; or, for pictures, swap rows and columns to 14×56, which keeps the product. What does *not* work is changing the count: `reshape` notices. Each of these three is caught by the checksum.
+
+# %%
+damaged = bytearray(files["t10k-labels-idx1-ubyte"])
+damaged[8] = (damaged[8] + 1) % 10
+check_solution("01.break", damaged)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-idx-neighbor
+# :class: dropdown
+# :::
+#
+# The trick of `nearest_mean` works here too: one matrix product replaces all the subtractions.
+
+
+# %%
+def nearest_neighbor(X, known_X, known_labels):
+    X, known_X = (
+        np.asarray(X, dtype=np.float32),
+        np.asarray(known_X, dtype=np.float32),
+    )
+    distances = (known_X**2).sum(
+        axis=1
+    ) - 2 * X @ known_X.T  # (B, N), up to |x|²
+    return known_labels[distances.argmin(axis=1)]  # (B,)
+
+
+check_solution("01.neighbor", nearest_neighbor)
+
+# %%
+flat = images.reshape(-1, 784)
+num_known = len(flat) * 11 // 12  # 55,000
+num_valid = min(1_000, len(flat) - num_known)
+valid = slice(num_known, num_known + num_valid)
+found = nearest_neighbor(flat[valid], flat[:num_known], labels[:num_known])
+valid_accuracy = (found == labels[valid]).mean()
+print(f"{100 * valid_accuracy:.1f} % of {num_valid:,} validation pictures")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert valid_accuracy > 0.95
+assert valid_accuracy > 0.85
+
+# %% [markdown]
+# Fourteen of fifteen errors of the means are gone, at a price: the program carries 55,000 pictures with it and compares each new one with all of them. Networks turn this around. They are slow to train, and quick to ask.
+#
+# :::{solution-end}
+# :::
