@@ -7,6 +7,7 @@ Taught in: chapter 2, "From arrays to batches".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 
-from mnist_course.download import FILES, DownloadError, MnistFile, download
+from mnist_course.download import FILES, MnistFile, download
+from mnist_course.files import remove_leftovers
 from mnist_course.idx import IdxError, idx_header, read_idx
 from mnist_course.practice import make_practice_set
 
@@ -29,6 +31,7 @@ VARIABLE = "MNIST_COURSE_DATA"  # a folder with the four files, or the word "pra
 PRACTICE = "practice"
 ANNOUNCED = "MNIST_COURSE_ANNOUNCED"  # set once the practice set has been announced in this run
 NUM_CLASSES = 10
+MAX_BYTES = 2**26  # the largest of the four files holds 47 MB
 MEAN, STD = 0.1307, 0.3081  # of the 47,040,000 training pixels, scaled to 0..1 (chapter 2)
 
 
@@ -92,13 +95,18 @@ def load_data() -> Digits:
     if chosen == PRACTICE:
         return _practice(f"{VARIABLE}={PRACTICE}")
     if chosen:
-        return read_folder(Path(chosen).expanduser())
+        return read_folder(os.path.expanduser(chosen))  # noqa: PTH111 - Path's fails for some
     folder = cache_dir() / "mnist"
-    _set_damaged_files_aside(folder)
     try:
+        return read_folder(folder)
+    except DataError as error:
+        # On a first run there is nothing to complain about.
+        complaint = f"{error}".split(". ")[0] + "; " if folder.is_dir() else ""
+    try:
+        _tidy(folder)
         download(folder)
-    except (DownloadError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except OSError as error:
+        reason = complaint + str(error).splitlines()[0]
         # The rest of the run, in this process and in those it starts, does not try again.
         os.environ[VARIABLE] = PRACTICE
         return _practice(reason)
@@ -124,13 +132,14 @@ def read_folder(folder: str | Path) -> Digits:
         Naming every missing file, or the one that is damaged, swapped or not MNIST's.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        kind = "is not a folder" if folder.exists() else "does not exist"
+    try:
+        missing = [name for name in FILES if find_file(folder, name) is None]
+        next(folder.iterdir(), None)
+    except OSError as error:
         raise DataError(
-            f"{folder} {kind}. Set {VARIABLE} to the folder that holds the four MNIST files, or "
-            "unset it to have them downloaded."
-        )
-    missing = [name for name in FILES if find_file(folder, name) is None]
+            f"{folder} cannot be used: {error.strerror}. Set {VARIABLE} to the folder that holds "
+            "the four MNIST files, or unset it to have them downloaded."
+        ) from None
     if missing:
         raise DataError(
             f"{folder} lacks {', '.join(missing)} (gzipped or not). Copy what is missing there, "
@@ -169,7 +178,7 @@ def _read_verified(folder: Path, file: MnistFile) -> np.ndarray:
     if path is None:
         raise DataError(f"{folder / file.name} has vanished. Run: python -m mnist_course data")
     try:
-        array = read_idx(path)
+        array = read_idx(path, max_bytes=MAX_BYTES)
     except IdxError as error:
         raise DataError(str(error)) from None
     remedy = "Fetch it again, or unset MNIST_COURSE_DATA and run: python -m mnist_course data"
@@ -194,15 +203,21 @@ def _read_verified(folder: Path, file: MnistFile) -> np.ndarray:
     return array
 
 
-def _set_damaged_files_aside(folder: Path) -> None:
-    """Rename cached files that do not verify to ``*.damaged``, so that they are fetched again."""
+def _tidy(folder: Path) -> None:
+    """Clear the cache of what a download does not replace.
+
+    These are raw files that somebody put there and that are damaged, which would be preferred to
+    the gzipped ones for ever, and what processes left behind that were killed while they wrote.
+    """
     for file in FILES.values():
-        path = folder / f"{file.name}.gz"
-        if path.exists():
+        raw = folder / file.name
+        if raw.exists():
             try:
                 _read_verified(folder, file)
             except DataError:
-                path.replace(path.with_suffix(".gz.damaged"))
+                with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                    raw.replace(raw.with_name(f"{raw.name}.damaged"))
+    remove_leftovers(folder, "tmp*")  # as pooch calls them
 
 
 def _practice(reason: str) -> Digits:
@@ -322,7 +337,7 @@ def to_tensors(
         raise ValueError(f"{len(images)} images but {len(labels)} labels: each needs one.")
     if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < NUM_CLASSES:
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}; digits are 0..9.")
-    X = normalize(torch.tensor(images).to(device))
+    X = normalize(torch.tensor(np.ascontiguousarray(images)).to(device))
     return X, torch.tensor(labels.astype(np.int64)).to(device)
 
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from mnist_course.progress import someone_watches
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,17 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 15.0
 GRACE_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 10_000  # slower than this on average: next mirror
 MAX_REDIRECTS = 5
 
-logging.getLogger("pooch").setLevel(logging.WARNING)  # pooch announces every download otherwise
+pooch.get_logger().setLevel(logging.WARNING)  # pooch announces every download otherwise
+
+
+# urllib3's errors come through while a body is read; pooch raises a ValueError for a wrong hash.
+NETWORK_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    ConnectionError,
+    TimeoutError,
+    ValueError,
+)
 
 
 class DownloadError(OSError):
@@ -87,12 +100,12 @@ class DownloadError(OSError):
 
 
 def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]:
-    """Put those of the four gzipped MNIST files into ``folder`` that it does not hold yet.
+    """Put those of the four gzipped MNIST files into ``folder`` that it does not hold intact.
 
     Parameters
     ----------
     folder : str or Path
-        Where the files go; made if missing. Files that are there already are not looked at.
+        Where the files go; made if missing. A damaged file stays until its good copy replaces it.
     mirrors : sequence of str
         Base addresses, each ending in a slash. The one that answers first is asked first.
 
@@ -109,19 +122,24 @@ def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]
     """
     folder = Path(folder)
     paths = [folder / f"{name}.gz" for name in FILES]
-    missing = [file for file, path in zip(FILES.values(), paths, strict=True) if not path.exists()]
+    missing = [
+        file
+        for file, path in zip(FILES.values(), paths, strict=True)
+        if not path.is_file() or pooch.file_hash(str(path)) != file.gz_sha256
+    ]
     if missing:
         reasons: dict[str, str] = {}
         answering = _reachable(mirrors, reasons)
         if not answering:
             raise DownloadError(_failure("no mirror of MNIST can be reached", reasons))
         for file in missing:
-            _fetch(file, folder, answering, dict(reasons))
+            deliverer = _fetch(file, folder, answering, dict(reasons))
+            answering.sort(key=lambda mirror: mirror != deliverer)  # ask it first from now on
     return paths
 
 
-def _fetch(file: MnistFile, folder: Path, mirrors: Sequence[str], reasons: dict[str, str]) -> None:
-    """Fetch one file from the first of ``mirrors`` that delivers the right bytes."""
+def _fetch(file: MnistFile, folder: Path, mirrors: Sequence[str], reasons: dict[str, str]) -> str:
+    """Fetch one file from the first of ``mirrors`` that delivers the right bytes; return which."""
     for mirror in mirrors:
         url = f"{mirror}{file.name}.gz"
         try:
@@ -132,15 +150,14 @@ def _fetch(file: MnistFile, folder: Path, mirrors: Sequence[str], reasons: dict[
                 path=folder,
                 downloader=_Limited(file.gz_size),
             )
-            return
-        except PermissionError as error:
-            raise DownloadError(
-                f"{folder} cannot be written: {error.strerror}. Choose another folder with "
-                "MNIST_COURSE_DATA."
-            ) from error
-        except (OSError, ValueError) as error:
-            # requests raises OSErrors, pooch a ValueError for a wrong hash.
+            return mirror
+        except NETWORK_ERRORS as error:
             reasons[url] = _plain(error)
+        except OSError as error:  # no fault of the mirror
+            raise DownloadError(
+                f"{folder} cannot be written: {error.strerror or error}. Free some space, or fetch "
+                "the four files into another folder and name it in MNIST_COURSE_DATA."
+            ) from error
     raise DownloadError(_failure(f"no mirror delivered {file.name}.gz", reasons))
 
 
@@ -168,7 +185,7 @@ def _reachable(mirrors: Sequence[str], reasons: dict[str, str]) -> list[str]:
             with _session(mirror) as session:
                 session.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
             answering.append(mirror)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
             reasons[mirror] = _plain(error)
 
     # Daemon threads, because a name server that does not answer cannot be interrupted.
@@ -189,9 +206,35 @@ def _session(mirror: str) -> requests.Session:
     """Return a session that follows few redirects, and never from https down to http."""
     session = requests.Session()
     session.max_redirects = MAX_REDIRECTS
+    session.headers["Accept-Encoding"] = "identity"  # the file as it is, not packed once more
     if mirror.startswith("https://"):
         session.adapters.pop("http://")
     return session
+
+
+def _within(seconds: float, function: Callable[[], T]) -> T:
+    """Return what ``function`` returns, or raise TimeoutError if that takes longer.
+
+    A name server that does not answer, or a header that comes line by line, resets or ignores
+    the time limits of requests, and cannot be interrupted: so it is left behind in a thread.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except Exception as error:  # raised again below, in the thread that asked
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError("no answer in time")
+    return results[0]
 
 
 class _Limited:
@@ -200,13 +243,14 @@ class _Limited:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def __call__(self, url: str, output: str | IO[bytes], _: object) -> None:
+    def __call__(self, url: str, output: str, _: object) -> None:
         """Write what ``url`` answers to ``output``, as it comes off the wire (no decoding)."""
         begun, received = time.monotonic(), 0
+        limits = (CONNECT_SECONDS, READ_SECONDS)
         with (
             _session(url) as session,
-            session.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response,
-            open(output, "wb") if isinstance(output, str) else _keep_open(output) as file,
+            _within(sum(limits), lambda: session.get(url, stream=True, timeout=limits)) as response,
+            open(output, "wb") as file,
             tqdm(
                 total=self.size,
                 unit="B",
@@ -217,10 +261,10 @@ class _Limited:
             ) as bar,
         ):
             response.raise_for_status()
-            if "html" in response.headers.get("Content-Type", ""):
-                raise ValueError("got a web page instead of the file (a log-in page?)")
             # read1 returns what has arrived: a server that drips cannot hold us inside one read.
             while chunk := response.raw.read1(2**16, decode_content=False):
+                if received == 0 and chunk.lstrip().startswith(b"<"):
+                    raise ValueError("got a web page instead of the file (a log-in page?)")
                 received += len(chunk)
                 if received > self.size:
                     raise ValueError(f"got more than the {self.size:,} bytes of the file")
@@ -233,19 +277,6 @@ class _Limited:
                 raise ValueError(f"got {received:,} of {self.size:,} bytes")
 
 
-class _keep_open:  # noqa: N801 - used like contextlib.nullcontext
-    """A context manager that hands out ``file`` and leaves it open."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-
-    def __enter__(self) -> IO[bytes]:
-        return self.file
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def _plain(error: Exception) -> str:
     """Return one short line for an error of requests, urllib3 or pooch."""
     if isinstance(error, requests.HTTPError):
@@ -253,11 +284,13 @@ def _plain(error: Exception) -> str:
     if isinstance(error, requests.TooManyRedirects):
         return "too many redirects"
     if isinstance(error, requests.exceptions.InvalidSchema):
-        return "redirects from https to something else; refused"
-    if isinstance(error, requests.Timeout):
+        return "redirects to an address that is refused"
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "no answer in time"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return "the connection broke"
     text = str(error)
     if "SHA256" in text or "hash" in text:
         return "wrong bytes (SHA-256 does not match)"

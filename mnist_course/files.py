@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+
+LEFTOVER_SECONDS = 3600.0  # a temporary file that rests this long belongs to a dead process
 
 
 class SaveError(OSError):
@@ -41,6 +46,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent, f".{glob.escape(path.name)}.*.part")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
@@ -54,13 +60,28 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        kept = "the old file is untouched" if path.is_file() else "nothing was left behind"
         reason = error.strerror or str(error)
         raise SaveError(
-            f"{path} was not written: {reason}; {kept}. "
+            f"{path} was not written: {reason}; an older file of that name is untouched. "
             "Free some space or choose a folder that you may write to, then try again."
         ) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Delete the temporary files of processes that were killed while they wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    pattern : str
+        What their names look like; younger files may be in use, and stay.
+    """
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                path.unlink()

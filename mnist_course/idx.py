@@ -9,11 +9,13 @@ Taught in: chapter 1, "Four files of bytes".
 from __future__ import annotations
 
 import gzip
+import io
 import math
+import os
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -35,10 +37,12 @@ GZIP_MAGIC = b"\x1f\x8b"
 IMPOSTORS = {
     b"<!doctype": "a web page (an error page saved under this name?)",
     b"<html": "a web page (an error page saved under this name?)",
+    b"<?xml": "a web page (an error page saved under this name?)",
     b"version https://git-lfs": "a Git LFS pointer, not the file it points to",
     b"pk\x03\x04": "a zip archive",
     b"\x89png": "a PNG picture",
     b"\x93numpy": "a .npy file",
+    GZIP_MAGIC: "gzip data once more (packed twice?)",
 }
 
 
@@ -72,12 +76,12 @@ def read_idx(path: str | Path, max_bytes: int = MAX_BYTES) -> np.ndarray:
     path = Path(path)
     try:
         if not path.is_file():
-            kind = "exists but is not a file" if path.exists() else "does not exist"
+            kind = "exists but is not a file" if os.path.lexists(path) else "does not exist"
             raise IdxError(f"{path} {kind}. Check the folder and the name.")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            return _read(file, str(path), max_bytes)
     except OSError as error:
         raise IdxError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
-    return parse_idx(content, name=str(path), max_bytes=max_bytes)
 
 
 def parse_idx(content: bytes, name: str = "data", max_bytes: int = MAX_BYTES) -> np.ndarray:
@@ -102,29 +106,7 @@ def parse_idx(content: bytes, name: str = "data", max_bytes: int = MAX_BYTES) ->
     IdxError
         If the bytes are not exactly one IDX array.
     """
-    pieces = _unpack(content, name) if content[:2] == GZIP_MAGIC else iter([content])
-    start = next(pieces)
-    dtype, shape, header_size = _parse_header(start, name)
-    size = math.prod(shape) * dtype.itemsize
-    if size > max_bytes:
-        raise IdxError(
-            f"{name}: the header promises {shape} elements, {size:,} bytes, more than the "
-            f"{max_bytes:,} that are allowed. The header is damaged; fetch the file again."
-        )
-    expected = header_size + size
-    buffer = bytearray(memoryview(start)[: expected + 1])
-    for piece in pieces:
-        buffer += piece
-        if len(buffer) > expected:
-            break
-    if len(buffer) != expected:
-        found = f"{len(buffer):,}" if len(buffer) < expected else "more"
-        raise IdxError(
-            f"{name}: the header promises {expected:,} bytes ({shape} elements after {header_size} "
-            f"bytes of header), the file holds {found}. It is cut off or mixed up; fetch it again."
-        )
-    elements = np.frombuffer(buffer, dtype=dtype, offset=header_size).reshape(shape)
-    return elements.astype(dtype.newbyteorder("="), copy=False)  # no copy for bytes
+    return _read(io.BytesIO(content), name, max_bytes)
 
 
 def idx_header(array: np.ndarray) -> bytes:
@@ -186,12 +168,47 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
         file.write(content)
 
 
+def _read(file: BinaryIO, name: str, max_bytes: int) -> np.ndarray:
+    """Read an open IDX file, and never more of it than its header promises, plus one byte."""
+    packed = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    stream = gzip.GzipFile(fileobj=file) if packed else file
+    try:
+        start = stream.read(4 + 4 * MAX_DIMENSIONS)  # the longest header; elements may follow
+        dtype, shape, header_size = _parse_header(start, name)
+        size = math.prod(shape) * dtype.itemsize
+        if size > max_bytes:
+            raise IdxError(
+                f"{name}: the header promises {shape} elements, {size:,} bytes, more than the "
+                f"{max_bytes:,} that are allowed. The header is damaged; fetch the file again."
+            )
+        expected = header_size + size
+        buffer = bytearray(memoryview(start)[: expected + 1])
+        # Piece by piece, because room for all that a header promises would be made in advance.
+        while len(buffer) <= expected and (
+            piece := stream.read(min(2**20, expected + 1 - len(buffer)))
+        ):
+            buffer += piece
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise IdxError(
+            f"{name}: the gzip data is damaged or cut off ({error}). Fetch the file again."
+        ) from None
+    if len(buffer) != expected:
+        found = f"{len(buffer):,}" if len(buffer) < expected else "more"
+        raise IdxError(
+            f"{name}: the header promises {expected:,} bytes ({shape} elements after {header_size} "
+            f"bytes of header), the file holds {found}. It is cut off or mixed up; fetch it again."
+        )
+    elements = np.frombuffer(buffer, dtype=dtype, offset=header_size).reshape(shape)
+    return elements.astype(dtype.newbyteorder("="), copy=False)  # no copy for bytes
+
+
 def _parse_header(start: bytes, name: str) -> tuple[np.dtype, tuple[int, ...], int]:
     """Return element type, shape and header size, or say what is wrong with the first bytes."""
     if not start:
         raise IdxError(f"{name} is empty (0 bytes). Fetch it again.")
     for beginning, what in IMPOSTORS.items():
-        if start[: len(beginning)].lower() == beginning:
+        if start.lstrip()[: len(beginning)].lower() == beginning:
             raise IdxError(f"{name} is not an IDX file but {what}. Fetch it again.")
     if len(start) < 4 or start[:2] != b"\0\0":
         raise IdxError(
@@ -217,28 +234,3 @@ def _parse_header(start: bytes, name: str) -> tuple[np.dtype, tuple[int, ...], i
             f"{len(start)}. It is cut off; fetch it again."
         )
     return DTYPES[code], struct.unpack_from(f">{ndim}I", start, 4), header_size
-
-
-def _unpack(content: bytes, name: str) -> Iterator[bytes]:
-    """Yield the unpacked content of a gzip file in pieces, the first one short.
-
-    zlib hands out a bounded piece at a time, so that a small file cannot unpack into gigabytes
-    before its header has been read. Its checksum is verified when the end is reached.
-    """
-    piece_size = 4096
-    while content[:2] == GZIP_MAGIC:  # a gzip file may consist of several members
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        while not member.eof:
-            try:
-                piece = member.decompress(content, piece_size)
-            except zlib.error as error:
-                raise IdxError(
-                    f"{name}: the gzip data is damaged ({error}). Fetch the file again."
-                ) from None
-            if not piece and not member.eof:
-                raise IdxError(f"{name}: the gzip data is cut off. Fetch the file again.")
-            yield piece
-            content, piece_size = member.unconsumed_tail, 2**26
-        content = member.unused_data.lstrip(b"\0")  # padding is allowed between members
-    if content:
-        raise IdxError(f"{name}: something follows the gzip data. Fetch the file again.")

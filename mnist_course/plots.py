@@ -176,7 +176,8 @@ def plot_weights(weights: ArrayLike, titles: Sequence[object], columns: int = 5)
         The pictures, on one common scale with a color bar.
     """
     rows_of_pixels = np.asarray(weights, dtype=float).reshape(-1, 28, 28)
-    limit = np.abs(rows_of_pixels).max()
+    # A few extreme weights would wash out all others, so the scale ends where 99.5 % are.
+    limit = np.percentile(np.abs(rows_of_pixels), 99.5)
     rows = -(-len(rows_of_pixels) // columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(1.35 * columns + 0.6, 1.5 * rows), squeeze=False
@@ -186,7 +187,7 @@ def plot_weights(weights: ArrayLike, titles: Sequence[object], columns: int = 5)
     for ax, picture, title in zip(axes.flat, rows_of_pixels, titles, strict=False):
         drawn = ax.imshow(picture, cmap=DIVERGING, vmin=-limit, vmax=limit)
         ax.set_title(str(title), loc="center", fontsize=10)
-    figure.colorbar(drawn, ax=axes, shrink=0.8, label="weight")
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label="weight", extend="both")
     return figure
 
 

@@ -1,0 +1,945 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ch-batches)=
+# # From arrays to batches
+#
+# Here are two lines of Python. Both hand out the same 60,000 digits in a random order, 256 at a time, scaled in the same way.
+#
+# ```python
+# for X, y in DataLoader(dataset, batch_size=256, shuffle=True): ...  # seconds
+# for X, y in Batches(X, y, batch_size=256, shuffle=True): ...  # a tenth of a second
+# ```
+#
+# The first is the line of nearly every tutorial. Around the smallest model of this course, a pass over the digits takes about twenty times as long with it as with the second, and computes the same. What is the processor busy with? On the way to the answer you will
+#
+# * write a data set, a transform and a loader, and know every parameter of the ones that everybody uses,
+# * compute two famous numbers, 0.1307 and 0.3081, and see what they do to a picture and what they do not,
+# * watch gradient descent stagger down a valley, and walk straight once the data are normalized,
+# * measure why batches are neither 1 nor 60,000 pictures large, and what happens if they come in the wrong order.
+#
+# New names: `X` $(B, 1, 28, 28)$ or $(B, 784)$, `y` $(B,)$, `batch_size` $B$, `lr` $\eta$.
+
+# %%
+from mnist_course.data import load_data
+
+digits = load_data()
+print(digits.source, digits.train_images.shape, digits.train_images.dtype)
+
+# %% [markdown]
+# ## A data set answers two questions
+#
+# How many examples are there? What is example number $i$? In Python these are `__len__` and `__getitem__`, and an object with both is all that `torch` asks of a data set. `__init__` keeps what the answers need.
+
+# %%
+from torch.utils.data import Dataset
+
+
+class DigitDataset(Dataset):
+    def __init__(self, images, labels, transform=None):
+        self.images, self.labels = images, labels
+        self.transform = transform
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        image, label = self.images[index], int(self.labels[index])
+        return (self.transform(image) if self.transform else image), label
+
+
+dataset = DigitDataset(digits.train_images, digits.train_labels)
+image, label = dataset[0]
+print(len(dataset), image.shape, label)
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert len(dataset) == 60_000 and label == 5
+assert image.shape == (28, 28) and len(dataset) == len(digits.train_labels)
+
+# %% [markdown]
+# `dataset[0]` calls `__getitem__(0)`, and the five of chapter 1 comes back with its label. Nothing says where a picture has to come from: it could be read from a file at the moment when somebody asks for it.
+#
+# One of the tutorials from which this course grew returns the label as `torch.Tensor(label)`. Guess what that is for the label 5, then run it:
+
+# %% tags=["nbval-check-output"]
+import torch
+
+print(torch.Tensor(5).shape, torch.tensor(5).shape)
+
+# %% [markdown]
+# With a capital T, the number is taken for a *size*: five numbers that nobody has set. With a small t it is the value. Labels need no tensor here at all, because the loader makes one.
+#
+# ## A transform changes one picture
+#
+# `torchvision` has such a class for MNIST ready. `root` names the folder, `train` chooses between the two parts, `download` may fetch what is missing, and `transform` is applied to each picture when it is asked for. We give it our verified arrays as files:
+
+# %%
+import tempfile
+from pathlib import Path
+
+from torchvision.datasets import MNIST
+
+from mnist_course.idx import write_idx
+
+root = Path(tempfile.mkdtemp())
+raw = root / "MNIST" / "raw"
+write_idx(raw / "train-images-idx3-ubyte", digits.train_images)
+write_idx(raw / "train-labels-idx1-ubyte", digits.train_labels)
+write_idx(raw / "t10k-images-idx3-ubyte", digits.test_images)
+write_idx(raw / "t10k-labels-idx1-ubyte", digits.test_labels)
+
+# %%
+plain = MNIST(root, train=True, download=False, transform=None)
+picture, label = plain[0]
+print(type(picture).__name__, picture.size, picture.mode, label)
+
+# %% [markdown]
+# Without a transform we get an image object of the library PIL, in mode `L`, which means one byte of gray per pixel. A model needs numbers. Two transforms make them:
+
+# %%
+from torchvision import transforms
+
+to_tensor = transforms.ToTensor()
+normalize = transforms.Normalize((0.1307,), (0.3081,))
+
+tensor = to_tensor(picture)  # (1, 28, 28)
+scaled = normalize(tensor)  # (1, 28, 28)
+print(tensor.dtype, tuple(tensor.shape))
+
+# %%
+row, columns = 7, slice(6, 14)
+print("byte      ", *(f"{v:6d}" for v in digits.train_images[0, row, columns]))
+print("ToTensor  ", *(f"{v:6.3f}" for v in tensor[0, row, columns]))
+print("Normalize ", *(f"{v:6.3f}" for v in scaled[0, row, columns]))
+
+# %% tags=["remove-cell"]
+byte = digits.train_images[0].astype(float)
+assert abs(tensor[0].numpy() - byte / 255).max() < 1e-6
+assert abs(scaled[0].numpy() - (byte / 255 - 0.1307) / 0.3081).max() < 1e-5
+
+# %% [markdown]
+# `ToTensor` makes a float of each byte, divides it by 255 and puts a channel axis in front, because color pictures have three channels. `Normalize` then subtracts its first number and divides by its second, one pair for each channel:
+#
+# $$ x \mapsto \frac{x - \mathit{mean}}{\mathit{std}} . $$ (eq-normalize)
+#
+# `Compose` does one after the other. The order matters, and the wrong one fails at the first picture:
+
+# %% tags=["nbval-ignore-output"]
+wrong_order = transforms.Compose([normalize, to_tensor])
+try:
+    wrong_order(picture)
+except TypeError as error:
+    print(error)
+
+# %% [markdown]
+# One tutorial writes `Compose({ToTensor(), Normalize(...)})`, with braces. Braces make a *set*, and a set has no order: which of the two comes first depends on where they happen to lie in memory, so the same program may work today and fail tomorrow. The same line says `(0.3081)`, which is a number in parentheses. A tuple of one needs a comma, `(0.3081,)`; the library forgives this one.
+
+# %%
+transform = transforms.Compose([to_tensor, normalize])
+dataset = MNIST(root, train=True, download=False, transform=transform)
+print(torch.equal(dataset[0][0], scaled))
+
+# %% tags=["remove-cell"]
+assert torch.equal(dataset[0][0], scaled)
+
+# %% [markdown]
+# ## Where 0.1307 and 0.3081 come from
+#
+# They are the mean and the standard deviation of all pixels of the training set. There are 47,040,000 of them, but only 256 different values, so a table of 256 counts knows everything:
+
+# %%
+import numpy as np
+
+images = torch.from_numpy(digits.train_images)  # (N, 28, 28)
+counts = torch.bincount(images.flatten(), minlength=256).numpy()  # (256,)
+levels = np.arange(256) / 255  # (256,)
+share = counts / counts.sum()  # (256,)
+
+mean = (share * levels).sum()
+std = np.sqrt((share * (levels - mean) ** 2).sum())
+print(f"{counts.sum():,} pixels, mean {mean:.4f}, std {std:.4f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert counts.sum() == 47_040_000
+    assert f"{mean:.4f} {std:.4f}" == "0.1307 0.3081"
+    assert f"{100 * share[0]:.1f}" == "80.9"
+    assert f"{std**2:.3f}" == "0.095"
+assert abs(mean - digits.train_images.mean() / 255) < 1e-6
+assert abs(std - digits.train_images[:500].std() / 255) < 0.02
+
+# %% [markdown]
+# Read the last formula aloud: the *variance* is the mean of the squared distances from the mean, and the standard deviation is its square root. One tutorial calls 0.3081 the variance. The variance is 0.095; dividing by it would leave a standard deviation of 3.2 instead of 1.
+#
+# The same tutorial says that `Normalize` maps the pixels to the range from −1 to 1. Work out what becomes of paper, 0, and of full ink, 1, before you run this:
+
+# %%
+normalized = (levels - mean) / std  # (256,)
+print(f"paper {normalized[0]:.2f}, full ink {normalized[-1]:.2f}")
+center = (share * normalized).sum()
+spread = np.sqrt((share * (normalized - center) ** 2).sum())
+print(f"mean {abs(center):.3f}, std {spread:.3f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{normalized[0]:.2f} {normalized[-1]:.2f}" == "-0.42 2.82"
+assert normalized[0] > -1 and normalized[-1] > 1
+assert abs(center) < 1e-4 and abs(spread - 1) < 1e-4
+
+# %% [markdown]
+# From −0.42 to 2.82. A mean of 0 and a standard deviation of 1 fix two numbers, not the ends of the range. They do not fix the shape either. It is often said that normalizing makes data "normally distributed". Look:
+
+# %% mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Lower scale: before, upper scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor and below both peaks"}}
+import matplotlib.pyplot as plt
+
+from mnist_course import plots
+
+plots.use_course_style()
+figure, ax = plt.subplots(figsize=(7, 3.4))
+ax.bar(levels, counts, width=1 / 255, color=plots.BLUE)
+bell = np.exp(-((levels - mean) ** 2) / (2 * std**2)) / (
+    std * np.sqrt(2 * np.pi)
+)
+ax.plot(levels, bell * counts.sum() / 255, "--", color=plots.ORANGE)
+ax.annotate("normal distribution", (0.33, 4e5), color=plots.ORANGE)
+ax.set(yscale="log", xlabel="pixel / 255", title="pixels per gray level")
+ax.grid(axis="x", visible=False)
+after = ax.secondary_xaxis(
+    -0.3, functions=(lambda v: (v - mean) / std, lambda z: z * std + mean)
+)
+after.set_xlabel("normalized pixel")
+plots.show(figure, "pixel histogram")
+
+# %% [markdown]
+# The bars in {numref}`fig-pixel-histogram` are the pixels before and after: normalizing moves and stretches the ruler under them, and no bar changes. Four of five pixels are paper, the rest are spread over all grays with a second heap at full ink. That is no bell, on either ruler.
+#
+# Two more words that get mixed up: this step is called *standardization* or *normalization*. *Regularization*, as a third tutorial calls it, is something else, a penalty that keeps weights small ({ref}`chapter 3 <ch-scores-and-hinge>`).
+#
+# ## The same in one line
+#
+# A transform sees one picture at a time. The arithmetic does not care: it is the same for each pixel, so numpy or torch can do it for all 47 million at once.
+
+# %%
+X = (images.float() / 255 - 0.1307) / 0.3081  # (N, 28, 28)
+theirs = torch.cat([dataset[i][0] for i in range(1_000)])  # (1000, 28, 28)
+print(torch.equal(X[:1_000], theirs))
+
+# %%
+print(f"as bytes  {images.nbytes / 1e6:4.0f} MB")
+print(f"as floats {X.nbytes / 1e6:4.0f} MB")
+
+# %% tags=["remove-cell"]
+from mnist_course import data
+
+assert torch.equal(X[:1_000], theirs)
+assert torch.equal(X[:1_000, None], data.normalize(images[:1_000]))
+if digits.is_mnist:
+    assert f"{images.nbytes / 1e6:.0f} {X.nbytes / 1e6:.0f}" == "47 188"
+assert X.nbytes == 4 * images.nbytes
+
+# %% [markdown]
+# Equal to the last bit, for the first thousand pictures. "The data cannot all be passed at once", says a tutorial. MNIST can: it takes 47 MB as bytes and 188 MB as floats, less than a browser tab. So we prepare it once and leave it where the computing happens, on the processor or on the GPU. `to_tensors` does that, and turns the labels into the 64-bit integers that `torch` wants.
+
+# %%
+from mnist_course.data import to_tensors
+from mnist_course.device import device
+
+where = device()
+X, y = to_tensors(digits.train_images, digits.train_labels, where)
+print(X.shape, X.dtype, y.shape, y.dtype)
+
+# %% [markdown]
+# ## Before anything is trained, set some aside
+#
+# How good is a program? Here is the nearest neighbor from the exercises of chapter 1: it keeps pictures, and answers with the label of the most similar one. Ask it about the pictures that it keeps, and about others:
+
+
+# %%
+def nearest_label(X, known_X, known_y):
+    distances = torch.cdist(X.flatten(1), known_X.flatten(1))  # (B, N)
+    return known_y[distances.argmin(dim=1)]  # (B,)
+
+
+half = min(2_000, len(y) // 2)
+known, others = slice(0, half), slice(half, 2 * half)
+for name, part in {"kept": known, "other": others}.items():
+    hits = nearest_label(X[part], X[known], y[known]) == y[part]
+    print(f"{name:<5} pictures: {100 * hits.float().mean():.1f} % right")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert 0.88 < hits.float().mean() < 0.94
+assert (nearest_label(X[known], X[known], y[known]) == y[known]).all()
+assert hits.float().mean() < 1
+
+# %% [markdown]
+# All right, and then one in ten wrong, for the same program. Only the second number says something about digits that it has not seen. A tutorial builds its `test_loader` from `train_dataset`: what it prints as test accuracy is of the first kind.
+#
+# MNIST brings a test set, so why set aside more? Because we choose: learning rates, batch sizes, models. Whoever tries twenty and reports the best on the test set has used the test set for training, with herself as the optimizer. So we choose on **validation** data, cut from the training set at random, and open the test set once. (This chapter does not open it at all.)
+
+# %%
+from mnist_course.data import split_train_valid
+
+num_valid = len(y) // 12  # 5,000 of 60,000
+train, valid = split_train_valid(len(y), num_valid, seed=0)
+print(len(train), len(valid), len(np.intersect1d(train, valid)))
+
+# %%
+train, valid = torch.from_numpy(train), torch.from_numpy(valid)
+X_train, y_train = X[train], y[train]
+X_valid, y_valid = X[valid], y[valid]
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert (len(train), len(valid)) == (55_000, 5_000)
+    pixels = digits.train_images[train.numpy()]
+    assert f"{pixels.mean() / 255:.4f} {pixels.std() / 255:.4f}" == (
+        "0.1307 0.3081"
+    )
+    assert f"{100 * (0.98 * 0.02 / 5_000) ** 0.5:.1f}" == "0.2"
+assert len(torch.cat([train, valid]).unique()) == len(y)
+
+# %% [markdown]
+# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points; do not celebrate smaller differences. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere. (Strictly, ours were computed with the validation digits included. Without them they are 0.1307 and 0.3081 too.)
+#
+# ## Why normalize: a valley and a bowl
+#
+# A network has thousands of parameters and a page two dimensions. So here is the smallest model with a weight and a bias: guess each pixel $t$ from the one before it, $x$, in reading order, as $wx + b$. We take the 784,000 pixels of the first thousand digits.
+
+# %%
+pixels = digits.train_images[:1_000].ravel() / 255
+x, t = pixels[:-1], pixels[1:]  # (N,), (N,): a pixel and the next one
+print(f"{len(x):,} pairs")
+
+# %% [markdown]
+# The loss is half the mean squared error of the guesses,
+#
+# $$ L(w, b) = \frac{1}{2N} \sum_{i=1}^{N} (w x_i + b - t_i)^2 . $$ (eq-two-parameter-loss)
+#
+# Its slope in $w$ is the mean of error times input, and its slope in $b$ is the mean error. **Gradient descent** starts somewhere and takes steps against the slope, each as long as the slope times a *learning rate* $\eta$.
+
+
+# %%
+def loss_at(w, b, x, t):
+    return ((w * x + b - t) ** 2).mean() / 2
+
+
+def gradient_at(w, b, x, t):
+    error = w * x + b - t  # (N,)
+    return (error * x).mean(), error.mean()  # dw, db
+
+
+def descend(w, b, x, t, lr, num_steps):
+    path = [(w, b)]
+    for _ in range(num_steps):
+        dw, db = gradient_at(w, b, x, t)
+        w, b = w - lr * dw, b - lr * db
+        path.append((w, b))
+    return np.array(path)  # (num_steps + 1, 2)
+
+
+# %% [markdown]
+# How does the slope itself change as we move? Differentiate once more:
+#
+# $$ H = \begin{pmatrix} \overline{x^2} & \bar x \\ \bar x & 1 \end{pmatrix} . $$ (eq-curvature)
+#
+# The bar means an average. The first diagonal element is the curvature of the loss in $w$, the second the curvature in $b$, and off the diagonal stands the *coupling*: how much the slope in $b$ changes when $w$ moves. The matrix is called the **Hessian**. Its eigenvalues are the curvatures along the two axes of the valley, and the largest divided by the smallest is the **condition number** $\kappa$.
+#
+# The bias behaves like the weight of an input that is always 1. So one line gives $H$, for two parameters or for many:
+
+
+# %%
+def curvatures(X):
+    A = np.column_stack([X, np.ones(len(X))])  # (N, D + 1)
+    return np.linalg.eigvalsh(A.T @ A / len(A))[::-1]  # (D + 1,)
+
+
+steep, flat = curvatures(x)
+print(f"steep {steep:.3f}, flat {flat:.3f}, condition {steep / flat:.1f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{steep / flat:.1f}" == "11.1"
+H = np.array([[(x * x).mean(), x.mean()], [x.mean(), 1]])
+assert np.allclose(np.linalg.eigvalsh(H), [flat, steep])
+h = 1e-4  # finite differences of the loss give the gradient
+dw, db = gradient_at(0.3, -0.2, x, t)
+rise = loss_at(0.3 + h, -0.2, x, t) - loss_at(0.3 - h, -0.2, x, t)
+assert np.isclose(dw, rise / (2 * h), rtol=1e-5)
+rise = loss_at(0.3, -0.2 + h, x, t) - loss_at(0.3, -0.2 - h, x, t)
+assert np.isclose(db, rise / (2 * h), rtol=1e-5)
+assert steep / flat > 3
+
+# %% [markdown]
+# Along an axis with curvature $\lambda$ every step multiplies the distance from the minimum by $1 - \eta\lambda$. On the steep axis this must stay above −1, or the steps overshoot and grow; so $\eta < 2/\lambda_\text{steep}$. On the flat axis such an $\eta$ is too small to get anywhere. The best compromise makes both factors equally large, one negative and one positive: $\eta = 2/(\lambda_\text{steep} + \lambda_\text{flat})$. With a condition number of 11 even that leaves a factor of $10/12$ for each step.
+#
+# Now do it: the same guess to start from, the best $\eta$ for each, before and after normalizing.
+
+
+# %%
+def best_lr(x):
+    return 2 / curvatures(x).sum()
+
+
+def normalized_start(w, b):  # the same guesses, in normalized units
+    return w, (w * mean + b - mean) / std
+
+
+xn, tn = (x - mean) / std, (t - mean) / std
+valley = descend(-0.7, 0.9, x, t, best_lr(x), 30)  # (31, 2)
+bowl = descend(*normalized_start(-0.7, 0.9), xn, tn, best_lr(xn), 30)
+
+# %% [markdown]
+# To draw the contours we need the loss at thousands of points. Multiply out the square in {eq}`eq-two-parameter-loss`, and five averages are all that the loss knows about the data:
+
+
+# %%
+def loss_surface(w, b, x, t):
+    parabola = (w**2 * (x * x).mean() + b**2 + (t * t).mean()) / 2
+    return (
+        parabola + w * b * x.mean() - w * (x * t).mean() - b * t.mean()
+    )  # as w and b
+
+
+# %% tags=["remove-cell"]
+for point in [(-0.7, 0.9), (0.8, 0.0), (2.0, -1.0)]:
+    assert np.isclose(loss_surface(*point, x, t), loss_at(*point, x, t))
+    there = normalized_start(*point)
+    assert np.isclose(
+        loss_at(*there, xn, tn) * std**2, loss_at(*point, x, t), rtol=1e-6
+    )
+
+
+# %%
+def draw_descent(ax, path, x, t):
+    best = path[-1]  # the minimum, to within a pixel of the figure
+    reach = 1.2 * np.abs(path[0] - best).max()
+    W, B = np.meshgrid(*(c + np.linspace(-reach, reach, 201) for c in best))
+    height = loss_surface(W, B, x, t) - loss_surface(*best, x, t)
+    steps = height.max() / 2.0 ** np.arange(10, -1, -1)
+    ax.contourf(W, B, height, steps, cmap="Blues", norm="log", alpha=0.5)
+    ax.contour(W, B, height, steps, colors="white", linewidths=1)
+    ax.plot(*path.T, "o-", color=plots.ORANGE, linewidth=1.5, markersize=4)
+    ax.plot(*best, "k*", markersize=12)
+    ax.annotate("start", path[0], (6, 4), textcoords="offset points")
+    ax.set(xlabel="weight w", ylabel="bias b", aspect="equal")
+    ax.grid(False)
+
+
+# %% mystnb={"figure": {"name": "fig-contours", "caption": "The loss of the two-parameter model, and gradient descent on it with the best learning rate for each. Both paths start from the same guesses; the star marks the minimum. From one contour to the next the loss, measured from its minimum, halves."}, "image": {"alt": "Two contour plots. Left, pixels 0 to 1: a long, tilted elliptical valley in which the path jumps from side to side more than a dozen times. Right, normalized: concentric circles, and the path goes from the start to the center in one straight step"}}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.9))
+draw_descent(axes[0], valley, x, t)
+draw_descent(axes[1], bowl, xn, tn)
+for ax, name, inputs in zip(
+    axes, ["pixels 0 to 1", "normalized"], [x, xn], strict=True
+):
+    steep, flat = curvatures(inputs)
+    ax.set_title(f"{name}: condition number {steep / flat:.1f}")
+plots.show(figure, "contours")
+
+
+# %% tags=["remove-cell"]
+def distances(path, x, t):
+    H = [[(x * x).mean(), x.mean()], [x.mean(), 1]]
+    minimum = np.linalg.solve(H, [(x * t).mean(), t.mean()])
+    gaps = np.linalg.norm(path - minimum, axis=1)
+    return gaps / gaps[0]
+
+
+in_valley, in_bowl = distances(valley, x, t), distances(bowl, xn, tn)
+if digits.is_mnist:
+    assert (in_valley > 0.01).sum() == 26  # 0..25: within 1 % after 26 steps
+    assert (in_bowl > 0.01).sum() == 2 and in_bowl[1] < 0.013
+    steep, flat = curvatures(x)
+    assert np.isclose((steep - flat) / (steep + flat), 10 / 12, rtol=0.01)
+    sides = (
+        valley[:15]
+        @ np.linalg.eigh([[(x * x).mean(), x.mean()], [x.mean(), 1]])[1][:, 1]
+    )
+    assert (np.diff(np.sign(np.diff(sides))) != 0).all()  # from side to side
+assert (in_valley > 0.01).sum() > 2 * (in_bowl > 0.01).sum()
+
+# %% [markdown]
+# On the left of {numref}`fig-contours` the path crosses the valley at every step and creeps along it: it takes 26 steps until 1 % of the distance is left. On the right every direction is equally steep, so downhill points at the minimum, and the first step leaves 1.2 %. The guesses at the start are the same, and so is the data; only the units of $w$ and $b$ differ.
+#
+# Which half of the cure does what? Take the two apart, and add the bytes that some programs train on:
+
+# %%
+preparations = {  # what is subtracted, what is divided by
+    "bytes 0 to 255": (0, 1 / 255),
+    "pixels 0 to 1": (0, 1),
+    "only shifted": (mean, 1),
+    "only scaled": (0, std),
+    "normalized": (mean, std),
+}
+for name, (shift, scale) in preparations.items():
+    steep, flat = curvatures((x - shift) / scale)
+    print(f"{name:<15} lr below {2 / steep:7.5f}  κ {steep / flat:7.1f}")
+
+# %% tags=["remove-cell"]
+kappa = {}
+for name, (shift, scale) in preparations.items():
+    steep, flat = curvatures((x - shift) / scale)
+    kappa[name] = steep / flat
+if digits.is_mnist:
+    assert round(kappa["bytes 0 to 255"], -2) == 8_400
+    assert [f"{k:.1f}" for k in list(kappa.values())[1:]] == [
+        "11.1",
+        "10.7",
+        "2.3",
+        "1.0",
+    ]
+assert kappa["normalized"] < kappa["pixels 0 to 1"] < kappa["bytes 0 to 255"]
+assert kappa["normalized"] < 1.1
+
+# %% [markdown]
+# Look back at {eq}`eq-curvature`. A mean of 0 removes the coupling, and the valley is no longer tilted; but its axes still have the curvatures $\overline{x^2} = 0.09$ and 1. A standard deviation of 1 makes the scales equal, but as long as the mean is not 0 weight and bias pull at each other. With both, $H$ is the unit matrix: a bowl. On bytes the condition number is 8,400, and every learning rate above 0.0003 explodes.
+#
+# ## And with 784 pixels?
+#
+# That was a model in which one shift and one scale are all that can be wrong. A real model looks at 784 pixels, which differ from each other and go up and down together. Does the cure still work? Here are curvatures of a linear model on all pixels, for the same squared loss:
+
+# %%
+flat_pixels = digits.train_images[:10_000].reshape(-1, 784) / 255  # (B, 784)
+for name in ["pixels 0 to 1", "normalized"]:
+    shift, scale = preparations[name]
+    c = curvatures((flat_pixels - shift) / scale)  # (785,)
+    print(f"{name:<14} steepest / 100th steepest: {c[0] / c[99]:.0f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    ratios = {}
+    for name in ["pixels 0 to 1", "normalized"]:
+        shift, scale = preparations[name]
+        c = curvatures((flat_pixels - shift) / scale)
+        ratios[name] = c[0] / c[99]
+    assert f"{ratios['pixels 0 to 1']:.0f}" == "765"
+    assert f"{ratios['normalized']:.0f}" == "466"
+    assert (digits.train_images.reshape(-1, 784).max(axis=0) == 0).sum() == 67
+assert c[0] > c[99]
+
+# %% [markdown]
+# It helps less: from 765 to 466, and that is no bowl. (We compare with the 100th of 785 axes, because 67 pixels are never inked, their curvature before normalizing is 0, and the condition number infinite.) So what does normalizing buy in practice? Train a small model for one pass and see. `nn.Linear` computes ten scores from 784 pixels, `cross_entropy` turns scores and labels into a loss, and `optimizer.step()` is a step of gradient descent. The next chapters open these boxes one by one; here they are instruments.
+
+# %%
+import torch.nn.functional as F
+from torch import nn
+
+
+def new_model():
+    linear = nn.Linear(784, 10, device=where)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(nn.Flatten(), linear)
+
+
+def one_pass(model, batches, lr):
+    optimizer = torch.optim.SGD(model.parameters(), lr)
+    for X, y in batches:
+        loss = F.cross_entropy(model(X.to(where)), y.to(where))  # ()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+# %% [markdown]
+# Three ways to prepare the pixels, three learning rates, and the loss on the validation digits after one pass. Before you look: a model that gives every digit the same probability has the loss $\ln 10 = 2.30$.
+
+# %% tags=["nbval-ignore-output"]
+from mnist_course.data import Batches
+
+lrs, table = [0.00001, 0.1, 1.0], {}
+print(f"{'learning rate':<15}", *(f"{lr:9g}" for lr in lrs))
+for name in ["bytes 0 to 255", "pixels 0 to 1", "normalized"]:
+    shift, scale = preparations[name]
+    inputs = (images.to(where) / 255 - shift) / scale  # (N, 28, 28)
+    inputs_train = inputs[train]
+    for lr in lrs:
+        model = new_model()
+        one_pass(model, Batches(inputs_train, y_train, 256, shuffle=True), lr)
+        with torch.no_grad():
+            loss = F.cross_entropy(model(inputs[valid]), y_valid)
+        table[name, lr] = loss.item()
+    print(f"{name:<15}", *(f"{table[name, lr]:9.2f}" for lr in lrs))
+
+# %% tags=["remove-cell"]
+del inputs, inputs_train
+if digits.is_mnist:
+    assert table["bytes 0 to 255", 0.00001] < 0.4 and lrs[0] == 0.00001
+    assert 100 < table["bytes 0 to 255", 0.1] < table["bytes 0 to 255", 1.0]
+    assert 0.32 < table["pixels 0 to 1", 1.0] < 0.36
+    assert 0.32 < table["normalized", 0.1] < 0.35
+    assert table["pixels 0 to 1", 0.1] > 0.45
+    assert table["normalized", 1.0] > 0.5
+    assert table["pixels 0 to 1", 0.00001] > 2.2
+    assert table["normalized", 0.00001] > 2.2
+assert table["bytes 0 to 255", 0.1] > table["normalized", 0.1]
+
+# %% [markdown]
+# Each row has a learning rate that works, and those three results are close: about 0.36, 0.34 and 0.33. So normalizing does not make this model much better. It makes 0.1, the first thing anybody tries, a good choice. Give a program the raw bytes and the same 0.1, and its loss is in the hundreds. A tutorial that feeds bytes 0 to 255 to its network, as one of ours does, has to find that out by itself.
+#
+# ## A loader cuts batches
+#
+# A `DataLoader` walks through a data set and stacks $B$ examples at a time. These are its parameters that you will meet:
+#
+# | parameter | meaning |
+# | --- | --- |
+# | `dataset` | any object with `__len__` and `__getitem__` |
+# | `batch_size` | $B$, the examples per batch; 1 if you say nothing |
+# | `shuffle` | whether to draw a new random order for each pass; `False` if you say nothing |
+# | `drop_last` | whether to leave out the last batch if it is not full; fine in training, where other digits are left out each time, wrong in an evaluation |
+# | `num_workers` | how many processes prepare batches beside the main one; 0 means that it does so itself |
+
+# %%
+from torch.utils.data import DataLoader
+
+loader = DataLoader(dataset, batch_size=256, shuffle=True)
+X_batch, y_batch = next(iter(loader))
+print(X_batch.shape, y_batch.shape, y_batch.dtype)
+print(f"{len(loader)} batches, the last of {len(dataset) % 256}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert len(loader) == 235 and len(dataset) % 256 == 96
+    assert abs(X_batch.mean()) < 0.1 and abs(X_batch.std() - 1) < 0.1
+assert X_batch.shape == (256, 1, 28, 28) and y_batch.shape == (256,)
+assert len(DataLoader(dataset, batch_size=256, drop_last=True)) == (
+    len(loader) - (len(dataset) % 256 > 0)
+)
+
+# %% [markdown]
+# 60,000 is not a multiple of 256, so the 235th batch has only 96 digits. That matters when you average: the mean of the batch means is not the mean over the digits.
+#
+# Workers pay when an example takes long to prepare, such as a large photograph that must be unpacked. Starting them takes time, every batch has to be sent from process to process, and on macOS and Windows the script needs a guard `if __name__ == "__main__":`. With two cores and MNIST they made our passes no faster.
+#
+# Make it a habit to look at one batch before you train. Here is what is in the first one, and in that of a program which defines `transform` but forgets to pass it on, as one of the tutorials does:
+
+# %%
+forgotten = MNIST(root, train=True, transform=to_tensor)
+for name, data_set in {"ours": dataset, "forgotten": forgotten}.items():
+    torch.manual_seed(0)
+    first, _ = next(iter(DataLoader(data_set, batch_size=256, shuffle=True)))
+    print(f"{name:<10} mean {first.mean():5.2f}  std {first.std():.2f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{first.mean():.2f} {first.std():.2f}" == "0.13 0.31"
+assert first.mean() > 0 and first.max() <= 1
+
+# %% [markdown]
+# Nothing else tells the two programs apart: both run, both learn. A mean near 0 and a standard deviation near 1 say that the transform has happened.
+#
+# ## Why not one at a time, why not all at once?
+#
+# The gradient of a batch is a poll: it asks $B$ digits and hopes that they speak for all. How far off is it? We draw 30 batches of each size and compare their gradients with the full one, as a share of its length, for a new model and for one that has seen every digit once.
+
+
+# %%
+def gradient(model, X, y):
+    loss = F.cross_entropy(model(X), y)
+    parts = torch.autograd.grad(loss, list(model.parameters()))
+    return torch.cat([part.flatten() for part in parts])  # (7850,)
+
+
+def gradient_noise(model, batch_size, generator, num_draws=30):
+    full = gradient(model, X_train, y_train)
+    squares = []
+    for _ in range(num_draws):
+        picked = torch.randint(len(y_train), (batch_size,), generator=generator)
+        difference = gradient(model, X_train[picked], y_train[picked]) - full
+        squares.append((difference.norm() / full.norm()).item() ** 2)
+    return (sum(squares) / num_draws) ** 0.5
+
+
+# %%
+trained = new_model()
+one_pass(trained, Batches(X_train, y_train, 256, shuffle=True), lr=0.1)
+
+sizes = [4, 16, 64, 256, 1024, 4096]
+noise = {}
+generator = torch.Generator().manual_seed(0)
+for name, model in {"new": new_model(), "trained": trained}.items():
+    noise[name] = [gradient_noise(model, B, generator) for B in sizes]
+    print(f"{name:<8}", *(f"{value:6.2f}" for value in noise[name]))
+
+# %% mystnb={"figure": {"name": "fig-gradient-noise", "caption": "Distance between the gradient of a batch and the full gradient, divided by the length of the full gradient (root mean square of 30 batches). Dashed lines fall as one over the square root of the batch size."}, "image": {"alt": "Two straight lines on logarithmic axes, falling by a factor of two whenever the batch size grows by a factor of four; the line of the trained model lies about four times above that of the new one"}}
+figure, ax = plt.subplots(figsize=(6, 3.6))
+for (name, values), marker in zip(noise.items(), "os", strict=True):
+    (drawn,) = ax.plot(sizes, values, marker, label=f"{name} model")
+    middle = values[3] * np.sqrt(sizes[3])
+    ax.plot(sizes, middle / np.sqrt(sizes), "--", color=drawn.get_color())
+ax.axhline(1, color=plots.GRAY, linewidth=1)
+ax.annotate("noise as large as the gradient", (4, 0.75), color=plots.GRAY)
+ax.set(xscale="log", yscale="log", xticks=sizes, xticklabels=sizes)
+ax.set(yticks=[0.1, 1, 10], yticklabels=["0.1", "1", "10"])
+ax.minorticks_off()
+ax.set(xlabel="batch size B", title="noise / gradient")
+ax.legend()
+plots.show(figure, "gradient noise")
+
+# %% tags=["remove-cell"]
+lengths = [
+    gradient(model, X_train, y_train).norm().item()
+    for model in (new_model(), trained)
+]
+for values in noise.values():
+    scaled_noise = np.array(values) * np.sqrt(sizes)
+    assert scaled_noise.max() / scaled_noise.min() < 1.5
+if digits.is_mnist:
+    assert 0.8 < noise["new"][2] < 1.2 and 1.6 < noise["trained"][3] < 2.3
+    assert 0.8 < noise["trained"][4] < 1.2
+    assert 7 < lengths[0] / lengths[1] < 13
+assert lengths[0] > lengths[1]
+
+# %% [markdown]
+# The points of {numref}`fig-gradient-noise` lie on the lines: four times the digits, half the noise. That is the law of averages, and it is a law of diminishing returns. A batch of all 55,000 has no noise at all, and is 215 times the work of a batch of 256.
+#
+# The trained model stands higher not because there is more noise. Its full gradient has become ten times shorter, since it is near a minimum. At $B = 256$ the noise is now twice as long as the signal, and training still goes on: the noise points in another direction each time and averages out, the signal does not.
+#
+# So the same number of digits buys many rough steps or few exact ones. What is the better bargain? One pass over the training digits each, with a learning rate that we picked for each size among 0.003, 0.01, 0.03, 0.1 and 0.3 on the validation digits:
+
+# %% tags=["nbval-ignore-output"]
+import time
+
+best_lrs = {8: 0.01, 64: 0.1, 512: 0.1, 4096: 0.1, len(y_train): 0.1}
+results = {}
+for batch_size, lr in best_lrs.items():
+    model, begun = new_model(), time.perf_counter()
+    batches = Batches(X_train, y_train, batch_size, shuffle=True)
+    one_pass(model, batches, lr)
+    seconds = time.perf_counter() - begun
+    with torch.no_grad():
+        hits = model(X_valid).argmax(dim=1) == y_valid  # (B,)
+    results[batch_size] = 100 * hits.float().mean().item(), seconds
+    print(
+        f"B {batch_size:6,}  {len(batches):5,} steps  {seconds:5.2f} s"
+        f"  {results[batch_size][0]:.1f} % right"
+    )
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    correct = {size: share for size, (share, _) in results.items()}
+    assert 90 < correct[8] < 92 and 90 < correct[64] < 92
+    assert 70 < correct[55_000] < 75 and 84 < correct[4096] < 88
+    assert results[8][1] > 3 * results[512][1]
+assert results[64][0] > results[len(y_train)][0] - 1
+
+# %% [markdown]
+# One exact step reaches 73 % (all weights start at 0, so any learning rate gives the same answers after the first step). Small batches reach 91 % with the same digits. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. In between lie 64 to 512, and there you will find most programs. Memory is no reason here: all digits at once fit. Steps are.
+#
+# ## The order of examples
+#
+# Batches should be fair samples. What if the digits come sorted, first all zeros, then all ones, up to the nines? Guess the accuracy, and what the model answers most.
+
+# %%
+sorted_by_label = y_train.argsort(stable=True)  # (N,)
+orders = {"shuffled": torch.arange(len(y_train)), "sorted": sorted_by_label}
+for name, order in orders.items():
+    order = order.to(where)
+    model = new_model()
+    batches = Batches(X_train[order], y_train[order], 256, shuffle=False)
+    one_pass(model, batches, lr=0.1)
+    with torch.no_grad():
+        answers = model(X_valid).argmax(dim=1)  # (B,)
+    right = 100 * (answers == y_valid).float().mean()
+    print(f"{name:<9} {right:.1f} % right, answers of each digit:")
+    print("         ", *answers.bincount(minlength=10).tolist())
+
+# %% tags=["remove-cell"]
+nines = (answers == 9).float().mean()
+if digits.is_mnist:
+    assert 10 < right < 16 and nines > 0.95
+assert right < 60
+
+# %% [markdown]
+# Same digits, same model, same number of steps, and 13 % instead of 90 %: nearly always "nine". Each batch pulls the model toward its own digit, and the last one pulls last. (Our training part was drawn at random, so its own order is a shuffled one.)
+#
+# A tutorial warns that `shuffle` must not be `True` for sequential data. That mixes up two orders. The words *within* a sentence or the rows within a picture keep their order in any loader, because they are one example. The order *of* the examples is what gets shuffled, and for training that is what you want, unless one example continues the one before.
+#
+# Another shuffles the test set too. That is harmless, since a mean does not depend on the order, and useless, and it costs you the possibility to say which picture a wrong answer belongs to.
+#
+# One trip through all examples is an **epoch**, and the next epoch needs a new order. Ten epochs are not 600,000 pictures, as a tutorial has it, but the same 60,000 ten times. We make the order a function of two numbers, the seed and the epoch:
+
+
+# %%
+def order_of(seed, epoch, num_examples):
+    return np.random.default_rng((seed, epoch)).permutation(num_examples)
+
+
+for epoch in [0, 1, 0]:
+    print("epoch", epoch, order_of(0, epoch, len(y))[:6])
+
+# %% tags=["remove-cell"]
+assert np.array_equal(order_of(0, 5, 99), order_of(0, 5, 99))
+assert not np.array_equal(order_of(0, 5, 99), order_of(0, 6, 99))
+assert not np.array_equal(order_of(0, 5, 99), order_of(1, 5, 99))
+
+# %% [markdown]
+# Epoch 1 has another order than epoch 0, and epoch 0 can be had again at any time. A run that was interrupted after epoch 4 can thus go on with the very batches of epoch 5, which a generator that has been running since the start cannot promise.
+#
+# ## Ten lines instead of a loader
+#
+# Everything is in place: normalized tensors where the computing happens, and an order. A batch is one indexing operation.
+
+
+# %%
+class TinyBatches:
+    def __init__(self, X, y, batch_size, seed=0):
+        self.X, self.y, self.batch_size = X, y, batch_size
+        self.seed, self.epoch = seed, 0
+
+    def __iter__(self):
+        order = order_of(self.seed, self.epoch, len(self.y))
+        self.epoch += 1
+        order = torch.from_numpy(order).to(self.y.device)  # (N,)
+        for picked in order.split(self.batch_size):  # (B,)
+            yield self.X[picked], self.y[picked]
+
+
+# %% [markdown]
+# Does every example come exactly once in an epoch? Number the examples, hand the numbers in as labels, and see what comes out:
+
+# %%
+numbers = torch.arange(len(y), device=where)
+batches = TinyBatches(X, numbers, batch_size=256)
+seen = torch.cat([number for _, number in batches])  # (N,)
+print(torch.equal(seen.sort().values, numbers), seen[:6].tolist())
+
+# %% tags=["remove-cell"]
+assert torch.equal(seen.sort().values, numbers)
+assert seen[:6].tolist() == order_of(0, 0, len(y))[:6].tolist()
+tiny, ours = TinyBatches(X, y, 256), Batches(X, y, 256, shuffle=True)
+for _ in range(2):
+    for one, other in zip(tiny, ours, strict=True):
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+
+# %% [markdown]
+# It does, and in the order of the cell above. `Batches` of our package is this class with a `shuffle` parameter, a length and error messages; a hidden cell compares the two, batch by batch, over two epochs.
+#
+# ## Where the time goes
+#
+# Now the question of the first paragraph. Three ways to get batches of 256, first alone, then with the training of our small model around them, in turns, so that whatever else this machine is doing disturbs all of them. The first way is measured on a part of the digits, or this page would take minutes.
+
+
+# %%
+def load_only(batches):
+    for batch in batches:
+        _, y = batch
+    return y[0].item()  # asking for a number makes a GPU finish first
+
+
+def train_too(batches):
+    model = new_model()
+    one_pass(model, batches, lr=0.1)
+    return model[1].bias[0].item()
+
+
+def microseconds(function, argument, num_examples):
+    begun = time.perf_counter()
+    function(argument)
+    return 1e6 * (time.perf_counter() - begun) / num_examples
+
+
+# %%
+from torch.utils.data import Subset, TensorDataset
+
+some = min(6_000, len(y))
+tensors = TensorDataset(X[:some].cpu(), y[:some].cpu())
+ways = {
+    "DataLoader, a transform per picture": Subset(dataset, range(some)),
+    "DataLoader, finished tensors": tensors,
+}
+ways = {k: DataLoader(v, 256, shuffle=True) for k, v in ways.items()}
+ways["Batches"] = Batches(X, y, 256, shuffle=True)
+
+# %% tags=["nbval-ignore-output"]
+rounds = {name: [] for name in ways}
+for _ in range(3):
+    for name, batches in ways.items():
+        count = len(y) if name == "Batches" else some
+        alone = microseconds(load_only, batches, count)
+        rounds[name].append((alone, microseconds(train_too, batches, count)))
+
+print(f"{'microseconds per digit':<38} loading  with training")
+median = {name: np.median(pairs, axis=0) for name, pairs in rounds.items()}
+for name, (alone, whole) in median.items():
+    print(f"{name:<38} {alone:7.1f} {whole:14.1f}")
+
+# %% tags=["nbval-ignore-output"]
+usual, ours = median["DataLoader, a transform per picture"], median["Batches"]
+loading, whole = usual / ours
+print(f"loading: {loading:.0f} times, whole pass: {whole:.0f} times")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist and where.type == "cpu":
+    assert loading > 10 and whole > 6
+    assert median["DataLoader, finished tensors"][0] < usual[0] / 5
+assert loading > 2
+
+# %% [markdown]
+# So what is the processor busy with? Take the usual way apart: one after the other, each of its stages on the same two thousand digits.
+
+# %%
+some = min(2_000, len(y))
+pictures = [plain[i][0] for i in range(some)]
+floats = [to_tensor(picture) for picture in pictures]
+finished = [normalize(tensor) for tensor in floats]
+stacked = list(Batches(X[:some], y[:some], 256, shuffle=True))
+
+stages = {
+    "wrap in a picture object": lambda _: [plain[i] for i in range(some)],
+    "ToTensor": lambda _: [to_tensor(p) for p in pictures],
+    "Normalize": lambda _: [normalize(t) for t in floats],
+    "stack into batches": lambda _: torch.stack(finished),
+    "train": lambda _: train_too(stacked),
+}
+costs = {
+    name: min(microseconds(stage, None, some) for _ in range(3))
+    for name, stage in stages.items()
+}
+
+# %% mystnb={"figure": {"name": "fig-time-per-digit", "caption": "Microseconds per digit and stage, on the machine that made this page."}, "image": {"alt": "Two stacked horizontal bars. The upper, one picture at a time, is long: a wrapper, ToTensor and Normalize take nearly all of it, training a sliver at the end. The lower, Batches, is about as short as that sliver"}}
+figure, ax = plt.subplots(figsize=(7, 2.6))
+colors = [plots.GRAY, plots.BLUE, plots.GREEN, plots.PINK, plots.ORANGE]
+left = 0.0
+for (name, cost), color in zip(costs.items(), colors, strict=True):
+    ax.barh(1, cost, left=left, color=color, edgecolor="white", label=name)
+    left += cost
+ax.barh(0, ours[0], color="black", edgecolor="white", label="pick rows")
+ax.barh(0, costs["train"], left=ours[0], color=plots.ORANGE, edgecolor="white")
+ax.set_yticks([1, 0], ["picture by picture", "Batches"])
+ax.set(xlabel="microseconds per digit")
+ax.grid(axis="y", visible=False)
+figure.legend(loc="outside upper center", ncols=3, fontsize=10)
+plots.show(figure, "time per digit")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist and where.type == "cpu":
+    transforms_share = (costs["ToTensor"] + costs["Normalize"]) / left
+    assert transforms_share > 0.5
+    assert costs["train"] < 0.35 * left
+assert left > costs["train"] > 0
+
+import shutil
+
+shutil.rmtree(root)
+
+# %% [markdown]
+# {numref}`fig-time-per-digit` is the answer. Each digit, every time it comes, is wrapped in a picture object, unwrapped, copied, divided, shifted and stacked, by some thirty small steps of Python that cost more than the arithmetic they ask for. Next epoch the same again, with the same result. Do it once for all digits, and the training is all that is left.
+#
+# The middle row of the table says who is *not* to blame: a `DataLoader` over finished tensors is quick as well. Use the picture-by-picture way where it belongs, with data that do not fit in memory, or that must be changed at random each time. And measure before you believe that you need it.
+
+# %%
+from mnist_course.progress import headline
+
+headline(
+    "normalizing takes the condition number of a two-parameter model from "
+    f"{kappa['pixels 0 to 1']:.1f} to {kappa['normalized']:.1f}"
+)

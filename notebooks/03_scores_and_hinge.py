@@ -1,0 +1,656 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ch-scores-and-hinge)=
+# # Scores, and how wrong they are
+#
+# A program looks at a photo of a cat. It gives 3.2 points to *cat*, 5.1 to *car* and −1.7 to *frog*. So it is wrong. *How* wrong? We want one number, and then a way to make it smaller.
+#
+# On this page that number gets a formula, and the formula a slope. Following the slope turns 7,850 zeros into a program that reads more than nine out of ten digits. You will
+#
+# * turn a picture into ten scores, with one template for each digit,
+# * work out the hinge loss of three photos by hand, and find the mistake in a tutorial that did the same,
+# * derive the gradient of that loss by counting, and check it in two ways,
+# * train a linear support vector machine with numpy alone, and watch what a penalty on the weights does to it.
+#
+# New names: `W` $(K, D)$, `b` $(K,)$, `scores` $(B, K)$, `loss`, `dW`, `lr`, `weight_decay`.
+
+# %% [markdown]
+# ## A picture is a row of numbers
+#
+# {ref}`Chapter 1 <ch-idx-data>` ended with arrays of bytes. We set every twelfth picture of the training set aside, chosen at random, for decisions that we have to take on the way.
+
+# %%
+import numpy as np
+
+from mnist_course.data import load_data, split_train_valid
+
+digits = load_data()
+images = digits.train_images  # (N, 28, 28)
+labels = digits.train_labels.astype(np.int64)  # (N,)
+train, valid = split_train_valid(len(labels), len(labels) // 12)
+print(f"{len(train):,} pictures to learn from, {len(valid):,} to choose by")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert (len(train), len(valid)) == (55_000, 5_000)
+assert len(train) + len(valid) == len(labels)
+
+# %% [markdown]
+# A picture is a matrix of 28×28 numbers. Write its rows one after the other and it becomes a single row of 784. Divide by 255, and 0 is paper and 1 is ink.
+
+
+# %%
+def as_rows(images):
+    return images.reshape(-1, 784) / 255  # (B, 784)
+
+
+X_valid, y_valid = as_rows(images[valid]), labels[valid]
+print(X_valid.shape, X_valid.min(), X_valid.max())
+
+# %% [markdown]
+# The row has forgotten who was whose neighbor: number 28 was right below number 0. Nothing in this chapter will miss that; a later one will.
+#
+# {ref}`Chapter 2 <ch-batches>` went on to subtract the mean and to divide by the standard deviation. We leave that out here. Then paper stays exactly 0, and you will be able to *see* what the program has learned.
+#
+# ## Ten templates, ten scores
+#
+# A **linear classifier** holds one *template* for every class: a weight for each pixel, and one more number, the *bias*. With $K = 10$ classes and $D = 784$ pixels, the templates are the rows of a matrix $W$ $(K, D)$, the biases a vector $b$ $(K,)$, and the **scores** of a picture $x$ $(D,)$ are
+#
+# $$ z = W x + b . $$ (eq-linear-scores)
+#
+# In words: lay a template over the picture, multiply pixel by pixel, add everything up, add the bias. Do so for all ten; the largest score is the answer. (The color photos of the CIFAR-10 collection have $32 \cdot 32 \cdot 3 = 3{,}072$ numbers each, so there $W$ is 10×3,072 {cite}`krizhevsky2009learning`. Nothing else changes.)
+#
+# You already know one such classifier. In chapter 1 the nearest mean picture won, that is, the smallest $|x - m|^2 = |x|^2 - 2\,m \cdot x + |m|^2$. Since $|x|^2$ is the same for all ten means $m$, this is the largest $m \cdot x - \frac{1}{2} |m|^2$: a score, with $m$ for a template and $-\frac{1}{2}|m|^2$ for a bias.
+
+# %%
+W = np.stack(
+    [as_rows(images[train[labels[train] == k]]).mean(axis=0) for k in range(10)]
+)  # (10, 784)
+b = -0.5 * (W**2).sum(axis=1)  # (10,)
+print("numbers to choose:", W.size + b.size)
+
+# %% [markdown]
+# For a batch, one picture a row, formula {eq}`eq-linear-scores` becomes this line:
+
+# %%
+scores = X_valid @ W.T + b  # (5000, 10)
+print("scores:", scores[0].round(1))
+print("largest:", scores[0].argmax(), "  label:", y_valid[0])
+
+# %% tags=["remove-cell"]
+assert W.size + b.size == 7_850
+first, runner_up = scores[0].argsort()[:-3:-1]
+if digits.is_mnist:
+    assert first == y_valid[0]
+
+# %% mystnb={"figure": {"name": "fig-score-products", "caption": "One validation picture, two templates, and the products pixel by pixel. Each score is the sum of 784 products, plus the bias."}, "image": {"alt": "Two rows of three gray pictures: the same digit, the mean picture of a class, and their product; the product with the template of its own class is brighter"}}
+import matplotlib.pyplot as plt
+
+from mnist_course import plots
+
+plots.use_course_style()
+figure, axes = plt.subplots(2, 3, figsize=(5.4, 4))
+for row, k in zip(axes, [first, runner_up], strict=True):
+    products = X_valid[0] * W[k]  # (784,)
+    plots.show_image(row[0], X_valid[0], "picture x")
+    plots.show_image(row[1], W[k], f"× template {k}")
+    total = (
+        f"sum {products.sum():.1f}, bias {b[k]:.1f}\nscore {scores[0, k]:.1f}"
+    )
+    plots.show_image(row[2], products, total)
+plots.show(figure, "score products")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert (first, runner_up) == (1, 5)
+    assert scores[0].round(1)[[1, 5]].tolist() == [9.9, -1.0]
+
+# %% [markdown]
+# In {numref}`fig-score-products` the stroke runs along the middle of template 1 and crosses template 5 here and there, so the upper sum is larger. The bias makes up for templates that hold a lot of ink: without it, a fat template would win too often.
+
+# %%
+accuracy = (scores.argmax(axis=1) == y_valid).mean()
+print(f"{100 * accuracy:.1f} % of {len(valid):,} validation pictures")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{100 * accuracy:.1f}" == "80.0"
+assert accuracy > 0.75
+
+# %% [markdown]
+# 80.0 %, with 7,850 numbers that nobody has tuned. Are there better ones? To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
+#
+# ## How wrong is one answer?
+#
+# Back to the cat. Here are the scores of three photos. The right class of each is set in bold.
+#
+# | | photo of a cat | photo of a car | photo of a frog |
+# | --- | --- | --- | --- |
+# | score of *cat* | **3.2** | 1.3 | 2.2 |
+# | score of *car* | 5.1 | **4.9** | 2.5 |
+# | score of *frog* | −1.7 | 2.0 | **−3.1** |
+#
+# We make a demand: the right class shall lead every other class by at least 1. Each class that comes closer costs what is missing. With $z_j$ for the score of class $j$ and $y$ for the right class,
+#
+# $$ L = \sum_{j \ne y} \max(0,\; z_j - z_y + 1) . $$ (eq-hinge)
+#
+# In words: for each *wrong* class, take its score, minus the right score, plus 1; if that is negative, take 0; add up. This is the **hinge loss** for several classes, in the form of Weston and Watkins {cite}`weston1999support`. The 1 is called the *margin*, and a linear classifier trained with this loss is a *linear support vector machine*, SVM for short.
+#
+# The cat: *car* costs $5.1 - 3.2 + 1 = 2.9$, and *frog* costs nothing, because $-1.7 - 3.2 + 1 = -3.9$ is negative. Together 2.9. The car: $1.3 - 4.9 + 1$ and $2.0 - 4.9 + 1$ are both negative, so its loss is 0.
+#
+# The frog is yours. Work it out on paper before you read on.
+
+# %% tags=["nbval-check-output"]
+three_scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
+three_labels = np.array([0, 1, 2])  # cat, car, frog
+
+right_scores = three_scores[np.arange(3), three_labels]  # (3,)
+gaps = three_scores - right_scores[:, None] + 1  # (3, 3)
+print(gaps.round(1))
+
+# %% [markdown]
+# One row per photo. On the diagonal each right class is compared with itself, which always gives the margin, 1. The sum leaves it out.
+
+# %% tags=["nbval-check-output"]
+terms = np.maximum(0, gaps)  # (3, 3)
+terms[np.arange(3), three_labels] = 0
+print(terms.sum(axis=1).round(1), "  mean", terms.sum(axis=1).mean().round(2))
+
+# %% tags=["remove-cell"]
+assert np.allclose(terms.sum(axis=1), [2.9, 0, 12.9])
+assert round(terms.sum(axis=1).mean(), 2) == 5.27
+assert np.allclose(gaps[2], [6.3, 6.6, 1]) and np.allclose(gaps[0, 2], -3.9)
+assert np.allclose(gaps[1], [-2.6, 1, -1.9])
+
+# %% [markdown]
+# The frog's loss is 12.9. One of the tutorials from which this course grew prints 10.9. Did you get that as well? Then look at its three intermediate results:
+#
+# | term | it prints | right |
+# | --- | --- | --- |
+# | $-1.7 - 3.2 + 1$ | −0.39 | −3.9 |
+# | $2.2 - (-3.1) + 1$ | 5.3 | 6.3 |
+# | $2.5 - (-3.1) + 1$ | 5.6 | 6.6 |
+#
+# In the first a decimal point has moved; no harm done, since both numbers are negative. In the other two the margin is lost on the way: $2.2 + 3.1$ is 5.3 *before* adding the 1. That slip is older than the tutorial. The example comes from Stanford's course CS231n, whose slides of January 2016 say $5.3 + 5.6 = 10.9$ and give the mean as 4.6 {cite}`cs231n2016slides`; a year later they say $6.3 + 6.6 = 12.9$ {cite}`cs231n2017slides`. The old version is still being copied. Whoever computes along finds it in a minute.
+
+# %% mystnb={"figure": {"name": "fig-hinge", "caption": "What one wrong class costs, against its lead over the right class. The six marks are the six comparisons of the three photos."}, "image": {"alt": "A line at zero up to a lead of minus one, where it bends upward with slope one like a hinge; three marks lie on the flat part, one at a lead of 1.9 costs 2.9, two at 5.3 and 5.6 cost 6.3 and 6.6"}}
+lead = np.linspace(-6, 6.5, 200)
+figure, ax = plt.subplots(figsize=(6, 3.2))
+ax.plot(lead, np.maximum(0, lead + 1), color=plots.GRAY)
+for row, (name, style) in enumerate(
+    [("cat", "o"), ("car", "s"), ("frog", "D")]
+):
+    wrong = np.arange(3) != row
+    points = gaps[row, wrong] - 1, terms[row, wrong]
+    ax.plot(*points, style, markersize=8, label=f"photo of a {name}")
+ax.axvline(0, color=plots.GRAY, linewidth=0.8, linestyle="--")
+ax.set(xlabel="$z_j - z_y$, lead of a wrong class", ylabel="cost")
+ax.legend()
+plots.show(figure, "hinge")
+
+# %% [markdown]
+# {numref}`fig-hinge` shows where the name comes from. The bend is at −1, not at 0: between the two a picture is answered correctly and still pays, because the lead is too thin. And the slip is a confusion of axes: 5.3 and 5.6 are where the frog's marks stand from left to right, not how high they are.
+#
+# Here it is for a batch, as a mean over the pictures, together with PyTorch's version:
+
+
+# %% tags=["nbval-check-output"]
+def hinge_loss(scores, labels, margin=1.0):
+    rows = np.arange(len(labels))
+    gaps = scores - scores[rows, labels][:, None] + margin  # (B, K)
+    terms = np.maximum(0, gaps)  # (B, K)
+    terms[rows, labels] = 0  # the right class is not compared with itself
+    return terms.sum(axis=1).mean()
+
+
+import torch
+import torch.nn.functional as F
+
+Z, y = torch.tensor(three_scores), torch.tensor(three_labels)
+print(f"ours             {hinge_loss(three_scores, three_labels):.3f}")
+print(f"PyTorch          {F.multi_margin_loss(Z, y):.3f}")
+print(f"PyTorch, times K {3 * F.multi_margin_loss(Z, y):.3f}")
+
+# %% tags=["remove-cell"]
+assert np.isclose(hinge_loss(three_scores, three_labels), 15.8 / 3)
+assert np.isclose(3 * F.multi_margin_loss(Z, y).item(), 15.8 / 3)
+from mnist_course.by_hand import losses
+
+assert np.isclose(losses.hinge_loss(three_scores, three_labels), 15.8 / 3)
+
+# %% [markdown]
+# `F.multi_margin_loss`, and `nn.MultiMarginLoss`, divide the sum by the number of classes $K$, here 3. A constant factor does not move the minimum, but it is a factor on every gradient: a learning rate that suits one of the two is wrong by $K$ for the other.
+#
+# There is also a third form, by Crammer and Singer, which charges only for the *worst* of the wrong classes {cite}`crammer2001algorithmic`. The cat and the car have at most one class to pay for, so nothing changes for them:
+
+# %% tags=["nbval-check-output"]
+print(terms.max(axis=1).round(1))
+
+# %% tags=["remove-cell"]
+assert np.allclose(terms.max(axis=1), [2.9, 0, 6.6])
+
+# %% [markdown]
+# We stay with the sum. How wrong are the ten mean pictures? And what if all their weights and biases were three tenths of what they are: does a single answer change, and does the loss?
+
+# %%
+for factor in (1, 0.3):
+    Z = factor * scores  # (5000, 10)
+    right = (Z.argmax(axis=1) == y_valid).mean()
+    print(
+        f"times {factor:<3}  loss {hinge_loss(Z, y_valid):.3f}  right {100 * right:.1f} %"
+    )
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{hinge_loss(scores, y_valid):.3f}" == "1.683"
+    assert f"{hinge_loss(0.3 * scores, y_valid):.3f}" == "1.083"
+assert hinge_loss(0.3 * scores, y_valid) < hinge_loss(scores, y_valid)
+
+# %% [markdown]
+# Not one answer differs, and yet the loss falls from 1.683 to 1.083: mistakes cost three tenths, while most of the correct answers still lead by 1. The loss sees more than the order of the scores. It sees their size, too. We shall come back to that twice.
+#
+# ## Which way is down?
+#
+# How does the loss change if one score moves a little? Take a single picture, and call a wrong class *too close* if $z_j - z_y + 1 > 0$.
+#
+# * The score $z_j$ of a class that is too close appears once, with a plus: slope $+1$.
+# * The score of a class that is far enough away appears nowhere: slope 0.
+# * The right score $z_y$ appears in every term that is not zero, with a minus: slope minus the *number* of classes that are too close.
+#
+# As formulas, with $[\dots]$ for 1 if the condition holds and 0 if not:
+#
+# $$ \frac{\partial L}{\partial z_j} = [z_j - z_y + 1 > 0] \quad (j \ne y), \qquad \frac{\partial L}{\partial z_y} = -\sum_{j \ne y} [z_j - z_y + 1 > 0] $$ (eq-hinge-gradient)
+#
+# So this gradient is nothing but counting. For a mean over a batch, divide by $B$.
+
+
+# %% tags=["nbval-check-output"]
+def hinge_loss_gradient(scores, labels, margin=1.0):
+    rows = np.arange(len(labels))
+    too_close = scores - scores[rows, labels][:, None] + margin > 0  # (B, K)
+    too_close[rows, labels] = False
+    dscores = too_close.astype(scores.dtype)  # (B, K), +1 for each
+    dscores[rows, labels] = -too_close.sum(axis=1)  # minus their number
+    return dscores / len(labels)  # (B, K), because the loss is a mean
+
+
+print(3 * hinge_loss_gradient(three_scores, three_labels))
+
+# %% tags=["remove-cell"]
+assert np.array_equal(
+    (3 * hinge_loss_gradient(three_scores, three_labels)).round(12),
+    [[-1, 1, 0], [0, 0, 0], [1, 1, -2]],
+)
+
+# %% [markdown]
+# The cat: push *car* down, pull *cat* up, leave *frog* alone. The car is content. The frog needs its own score raised twice as fast as the other two fall.
+#
+# Never trust a gradient that you have derived yourself. The first check needs nothing but the loss: move one score up and down by a hair and measure the slope.
+
+
+# %%
+def numeric_gradient(loss, scores, step=1e-6):
+    gradient = np.zeros_like(scores)
+    for index in np.ndindex(scores.shape):
+        nudge = np.zeros_like(scores)
+        nudge[index] = step
+        gradient[index] = (
+            (loss(scores + nudge) - loss(scores - nudge)) / 2 / step
+        )
+    return gradient
+
+
+few_scores, few_labels = scores[:20], y_valid[:20]
+measured = numeric_gradient(lambda z: hinge_loss(z, few_labels), few_scores)
+derived = hinge_loss_gradient(few_scores, few_labels)
+print(np.allclose(measured, derived, atol=1e-8))
+
+# %% [markdown]
+# The second lets PyTorch differentiate its own loss:
+
+# %%
+Z = torch.tensor(few_scores, requires_grad=True)
+(10 * F.multi_margin_loss(Z, torch.tensor(few_labels))).backward()
+print(np.allclose(Z.grad.numpy(), derived))
+
+# %% tags=["remove-cell"]
+assert np.allclose(measured, derived, atol=1e-8)
+assert np.allclose(Z.grad.numpy(), derived)
+assert (derived != 0).any()
+assert np.array_equal(
+    derived, losses.hinge_loss_gradient(few_scores, few_labels)
+)
+
+# %% [markdown]
+# Both agree. There is one place where they could not: the bend itself. Let the right class lead by *exactly* 1. To the left the slope is 0, to the right it is 1, and at the bend there is none.
+
+# %% tags=["nbval-check-output"]
+bend, zero = (
+    np.array([[3.0, 2.0, 0.0]]),
+    np.array([0]),
+)  # 3 leads 2 by exactly 1
+print(
+    "measured         ",
+    numeric_gradient(lambda z: hinge_loss(z, zero), bend)[0].round(3),
+)
+print("ours             ", hinge_loss_gradient(bend, zero)[0])
+
+Z = torch.tensor(bend, requires_grad=True)
+gradient = torch.autograd.grad(
+    3 * F.multi_margin_loss(Z, torch.tensor(zero)), Z
+)
+print("multi_margin_loss", gradient[0][0].numpy())
+
+lead = Z[:, 1:] - Z[:, :1] + 1
+gradient = torch.autograd.grad(torch.maximum(lead, torch.zeros(1, 2)).sum(), Z)
+print("torch.maximum    ", gradient[0][0].numpy())
+
+# %% tags=["remove-cell"]
+assert np.allclose(
+    numeric_gradient(lambda z: hinge_loss(z, zero), bend), [[-0.5, 0.5, 0]]
+)
+assert np.array_equal(hinge_loss_gradient(bend, zero), [[0, 0, 0]])
+assert np.allclose(gradient[0].numpy(), [[-0.5, 0.5, 0]])
+tripled = torch.autograd.grad(3 * F.multi_margin_loss(Z, torch.tensor(zero)), Z)
+assert np.array_equal(tripled[0].numpy(), [[0, 0, 0]])
+
+# %% [markdown]
+# Whoever measures from both sides gets the middle, one half. PyTorch's loss takes the flat side, and so does our `>`; with `>=` we would have taken the steep one. `torch.maximum` splits the difference. Every slope between the two sides is called a *subgradient*, and each of them is good enough to go downhill with. It is a convention, and it should be written down.
+#
+# ## From scores to weights
+#
+# The weight $W_{kd}$ acts on the loss only through the score $z_k = \sum_d W_{kd} x_d + b_k$, and there with the factor $x_d$. So $\partial L / \partial W_{kd} = \partial L / \partial z_k \cdot x_d$, and $\partial L / \partial b_k = \partial L / \partial z_k$. For a batch we add up over the pictures, which is what a matrix product does. Here is a first step, with all weights at zero and 10,000 pictures:
+
+# %%
+X, y = as_rows(images[train[:10_000]]), labels[train[:10_000]]
+W, b = np.zeros((10, 784)), np.zeros(10)
+dscores = hinge_loss_gradient(X @ W.T + b, y)  # (B, 10)
+dW = dscores.T @ X  # (10, 784)
+db = dscores.sum(axis=0)  # (10,)
+first_W, first_b = W - dW, b - db
+
+# %% [markdown]
+# Read `dscores.T @ X` aloud: *subtract* each picture from every template that came too close, and *add* it that many times to the template of its own class. Learning is adding and subtracting pictures.
+#
+# With all weights at zero, every class is too close. So after one step, template $k$ is made of all pictures of class $k$, minus a share of all pictures there are: the mean picture of chapter 1, with the mean of everything taken off. How good is that?
+
+# %%
+accuracy = ((X_valid @ first_W.T + first_b).argmax(axis=1) == y_valid).mean()
+print(f"{100 * accuracy:.1f} % after one step")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{100 * accuracy:.1f}" == "58.9"
+assert accuracy > 0.5
+for k in range(10):
+    difference = X[y == k].mean(axis=0) - X.mean(axis=0)
+    assert np.corrcoef(first_W[k], difference)[0, 1] > 0.95
+
+# %% [markdown]
+# 58.9 %, from a step whose length does not even matter. Before we take the next ones, the loss needs a second part.
+#
+# ## A price on large weights
+#
+# The photo of the car has the loss 0. Double all weights and biases, and all scores double, and so does the lead: the loss is 0 again. The same goes for a thousand times the weights. Wherever the loss reaches 0, it does not say how large the weights should be. But their size matters: it is how strongly a score reacts when a pixel changes.
+#
+# So we charge for size. The total loss is the **data loss**, a mean over $N$ pictures, plus a **penalty**:
+#
+# $$ L = \frac{1}{N} \sum_{i=1}^{N} \sum_{j \ne y_i} \max(0,\; z_{ij} - z_{i y_i} + 1) \;+\; \frac{\lambda}{2} \sum_{k,d} W_{kd}^2 $$ (eq-hinge-total)
+#
+# In words: the mean hinge loss, plus half of $\lambda$ times the sum of all squared weights. This is called the *L2 penalty*, and $\lambda$ says how much a large weight costs compared with a mistake. The tutorial prints this formula, too, but without the inner sum: there is an average over $i$, and a $j$ that nobody has introduced. Which $j$? All the wrong ones.
+#
+# The half is a matter of taste; it cancels in the gradient, which is $\lambda W$. With it, $\lambda$ is what PyTorch calls `weight_decay`, and that is our name for it in code.
+
+
+# %% tags=["nbval-check-output"]
+def l2_penalty(W, weight_decay):
+    return 0.5 * weight_decay * (W**2).sum()
+
+
+print(l2_penalty(np.array([[3.0, 4.0]]), weight_decay=0.1))
+
+# %% tags=["remove-cell"]
+assert l2_penalty(np.array([[3.0, 4.0]]), 0.1) == 1.25
+
+# %% [markdown]
+# The biases are not in the sum. A bias is multiplied with no pixel, so it does not make a score more sensitive to anything; it only says where zero is. (In PyTorch, `weight_decay` applies to *all* parameters that the optimizer is given, biases included, unless you sort them into groups. The check below does.)
+#
+# ## Training a linear SVM
+#
+# The tutorial stops here. Having explained templates and hinge loss for color photos, it turns to a program for gray digits in which neither occurs: a network with sigmoids, trained on squared errors. We shall meet that network in {ref}`chapter 5 <ch-backprop>`. First we run what has been explained.
+#
+# The pictures come in batches, in a new random order for every pass:
+
+
+# %%
+def minibatches(chosen, random, batch_size=256):
+    order = random.permutation(chosen)
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]  # (B,) indices
+
+
+def train_epoch(W, b, chosen, lr, weight_decay, random, margin=1.0):
+    for batch in minibatches(chosen, random):
+        X, y = as_rows(images[batch]), labels[batch]  # (B, 784), (B,)
+        dscores = hinge_loss_gradient(X @ W.T + b, y, margin)  # (B, 10)
+        W -= lr * (dscores.T @ X + weight_decay * W)  # (10, 784)
+        b -= lr * dscores.sum(axis=0)  # (10,)
+
+
+# %% [markdown]
+# The steps have to become shorter on the way. The slope of a smooth valley fades toward its bottom; the slope of a hinge stays as steep as ever up to the bend, so steps of constant length would jump across it to the last. We let `lr` fall in equal steps.
+
+# %%
+from threadpoolctl import threadpool_limits
+
+threadpool_limits(
+    1
+)  # on products this small, two cores get in each other's way
+
+
+def train_svm(chosen, weight_decay, num_epochs=10, lr=0.2, after_epoch=None):
+    W, b, random = np.zeros((10, 784)), np.zeros(10), np.random.default_rng(0)
+    for epoch in range(num_epochs):
+        step = lr * (1 - epoch / num_epochs)
+        train_epoch(W, b, chosen, step, weight_decay, random)
+        if after_epoch:
+            after_epoch(epoch + 1, W, b)
+    return W, b
+
+
+# %% [markdown]
+# 55,000 pictures, ten passes:
+
+
+# %%
+def accuracy_on(X, y, W, b):
+    return 100 * ((X @ W.T + b).argmax(axis=1) == y).mean()
+
+
+def report(epoch, W, b):
+    loss = hinge_loss(X_valid @ W.T + b, y_valid)
+    accuracy = accuracy_on(X_valid, y_valid, W, b)
+    print(f"epoch {epoch:2}  validation loss {loss:.3f}  {accuracy:.1f} %")
+
+
+W, b = train_svm(train, weight_decay=0.001, after_epoch=report)
+
+# %% tags=["remove-cell"]
+chosen_accuracy = accuracy_on(X_valid, y_valid, W, b)
+if digits.is_mnist:
+    assert f"{chosen_accuracy:.1f}" == "91.6"
+    assert f"{hinge_loss(X_valid @ W.T + b, y_valid):.3f}" == "0.406"
+assert chosen_accuracy > 90
+
+# %% [markdown]
+# From 80.0 % to 91.6 %, with the same 7,850 numbers, set differently. Is it the same as what PyTorch would do? One short pass, from zero, with both:
+
+# %%
+part = train[:25_600]
+W_ours, b_ours = np.zeros((10, 784)), np.zeros(10)
+random = np.random.default_rng(0)
+train_epoch(W_ours, b_ours, part, 0.2, weight_decay=0.001, random=random)
+
+# %%
+layer = torch.nn.Linear(784, 10, dtype=torch.float64)
+torch.nn.init.zeros_(layer.weight)
+torch.nn.init.zeros_(layer.bias)
+optimizer = torch.optim.SGD(
+    [
+        {"params": [layer.weight], "weight_decay": 0.001},
+        {"params": [layer.bias], "weight_decay": 0},
+    ],
+    lr=0.2,
+)
+for batch in minibatches(part, np.random.default_rng(0)):
+    X, y = torch.tensor(as_rows(images[batch])), torch.tensor(labels[batch])
+    loss = 10 * F.multi_margin_loss(layer(X), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+print(np.allclose(layer.weight.detach().numpy(), W_ours, rtol=0, atol=1e-12))
+
+# %% tags=["remove-cell"]
+assert np.abs(layer.weight.detach().numpy() - W_ours).max() < 1e-12
+assert np.abs(layer.bias.detach().numpy() - b_ours).max() < 1e-12
+assert np.abs(W_ours).max() > 0.1
+if digits.is_mnist:
+    assert len(part) == 100 * 256
+
+# %% [markdown]
+# After a hundred steps all 7,840 weights are the same to twelve digits after the point. What `backward()` computes for this layer is the counting of {eq}`eq-hinge-gradient`, times the pictures.
+#
+# ## What λ does
+#
+# First without it. Take 300 pictures and train until nothing changes any more.
+
+# %%
+some = train[:300]
+X, y = as_rows(images[some]), labels[some]
+W_some, b_some = train_svm(some, weight_decay=0, num_epochs=200)
+for factor in (0.5, 1, 2, 1000):
+    loss = hinge_loss(factor * (X @ W_some.T + b_some), y)
+    print(f"weights times {factor:<4}  training loss {loss:.3f}")
+print(f"validation {accuracy_on(X_valid, y_valid, W_some, b_some):.1f} %")
+
+# %% tags=["remove-cell"]
+Z = X @ W_some.T + b_some
+assert hinge_loss(Z, y) == hinge_loss(2 * Z, y) == hinge_loss(1000 * Z, y) == 0
+assert hinge_loss(0.5 * Z, y) > 0.03
+if digits.is_mnist:
+    assert f"{accuracy_on(X_valid, y_valid, W_some, b_some):.1f}" == "80.8"
+
+# %% [markdown]
+# The loss is 0, with these weights, with twice these weights, and with a thousand times these weights. There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in 80.8 % of the cases.
+#
+# Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000:
+
+# %%
+strengths = [0, 0.001, 0.01, 0.1, 1]
+num_few = len(train) // 55  # 1,000
+sets = [train[i * num_few : (i + 1) * num_few] for i in range(3)]
+
+trained = {strength: train_svm(train, strength) for strength in strengths}
+all_valid = [accuracy_on(X_valid, y_valid, *trained[s]) for s in strengths]
+
+# %%
+few_train, few_valid = np.zeros((2, 3, 5))  # by set and strength
+for i, j in np.ndindex(3, 5):
+    X, y = as_rows(images[sets[i]]), labels[sets[i]]
+    parameters = train_svm(sets[i], strengths[j], num_epochs=200)
+    few_train[i, j] = accuracy_on(X, y, *parameters)
+    few_valid[i, j] = accuracy_on(X_valid, y_valid, *parameters)
+print("lambda ", *(f"{strength:>7}" for strength in strengths))
+print("55,000 ", *(f"{value:7.1f}" for value in all_valid))
+for i in range(3):
+    print(f"1,000 {'abc'[i]}", *(f"{value:7.1f}" for value in few_valid[i]))
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert num_few == 1_000
+    assert [f"{v:.1f}" for v in all_valid] == "91.6 91.6 91.3 89.8 86.3".split()
+    assert abs(all_valid[0] - all_valid[1]) < 0.05
+    gain = few_valid[:, 3] - few_valid[:, 0]
+    assert 0.9 < gain.min() and gain.max() < 1.2
+    assert few_train[:, 0].mean() > 99.5
+    assert (few_valid.argmax(axis=1) == 3).all()
+    assert (few_valid[:, 4] < few_valid[:, 0]).all()
+assert all_valid[0] > 90 and few_valid.min() > 20
+
+# %% mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat at 91.6 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to 89"}}
+places = range(len(strengths))
+figure, ax = plt.subplots(figsize=(6, 3.3))
+ax.plot(places, few_train.mean(axis=0), "^--", color=plots.ORANGE)
+ax.plot(places, all_valid, "o-", color=plots.BLUE)
+ax.plot(places, few_valid.mean(axis=0), "s-", color=plots.ORANGE)
+for text, x, height, color in [
+    ("1,000 pictures, training", 0.7, 97.4, plots.ORANGE),
+    ("55,000 pictures", 0.05, 92.4, plots.BLUE),
+    ("1,000 pictures", 0.05, 84, plots.ORANGE),
+]:
+    ax.text(x, height, text, color=color)
+ax.set(xlabel="λ", ylabel="accuracy in %", xticks=places)
+ax.set(xticklabels=[f"{strength:g}" for strength in strengths])
+plots.show(figure, "lambda accuracy")
+
+# %% [markdown]
+# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the unpunished classifier knows nearly all of its own pictures and is right about six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by one point in each of the three sets. That gap between old and new is called **overfitting**, and narrowing it is what a penalty is for. More of it, and the templates can no longer say what they know.
+#
+# With 55,000 pictures there is next to nothing to gain: between $\lambda = 0$ and 0.001 it is one picture in 5,000. So much data leaves little room for accidents. The weights do change, though:
+
+
+# %%
+def plot_template_rows(rows, names):
+    figure, axes = plt.subplots(len(rows), 10, figsize=(8, 1.12 * len(rows)))
+    for templates, name, line in zip(rows, names, axes, strict=True):
+        limit = np.abs(templates).max()  # every row has a scale of its own
+        for template, ax in zip(
+            templates.reshape(10, 28, 28), line, strict=True
+        ):
+            ax.imshow(template, cmap=plots.DIVERGING, vmin=-limit, vmax=limit)
+            ax.set_axis_off()
+        line[0].set_title(name, fontsize=10)
+    return figure
+
+
+# %% mystnb={"figure": {"name": "fig-lambda-templates", "caption": "The ten templates after training on 55,000 pictures with four penalties. Red pixels speak for the digit, blue ones against it; white is no opinion. Every row has its own scale."}, "image": {"alt": "Four rows of ten pictures of weights: speckled and hard to recognize without a penalty, smoother row by row, until at lambda 1 the digits appear as soft red shapes on blue"}}
+names = []
+for strength in (0, 0.01, 0.1, 1):
+    W_of, b_of = trained[strength]
+    size = np.linalg.norm(W_of)  # the root of the sum of squares
+    right = accuracy_on(X_valid, y_valid, W_of, b_of)
+    names.append(
+        f"λ = {strength:g}:  length of W {size:.1f}, validation {right:.1f} %"
+    )
+rows = [trained[strength][0] for strength in (0, 0.01, 0.1, 1)]
+plots.show(plot_template_rows(rows, names), "lambda templates")
+
+# %% tags=["remove-cell"]
+lengths = [np.linalg.norm(trained[strength][0]) for strength in strengths]
+if digits.is_mnist:
+    assert [f"{v:.1f}" for v in lengths] == "7.4 6.8 4.5 2.4 1.3".split()
+assert lengths == sorted(lengths, reverse=True)
+
+# %% [markdown]
+# From the top row of {numref}`fig-lambda-templates` to the bottom, $W$ shrinks to a sixth of its length. The penalty makes a small weight cheap and a large one expensive, so it prefers many pixels with a small say to few with a large one: neighbors that always say the same share the work, and the speckles melt into strokes. The most legible templates are not the best ones. At $\lambda = 1$ they are close to the mean pictures, and at 86.3 % not far from them in accuracy either.
+#
+# ## The test, once
+#
+# Validation has no preference between 0 and 0.001, so we take 0.001, which gives one answer instead of many. Now, for the first and only time, the test set.
+
+# %%
+W, b = trained[0.001]
+test_scores = as_rows(digits.test_images) @ W.T + b  # (10000, 10)
+test_labels = digits.test_labels.astype(np.int64)  # (N,)
+predictions = test_scores.argmax(axis=1)  # (N,)
+test_accuracy = 100 * (predictions == test_labels).mean()
+num_wrong = (predictions != test_labels).sum()
+print(f"{test_accuracy:.1f} % of {len(test_labels):,}, {num_wrong} wrong")
