@@ -145,7 +145,18 @@ def chapter_environment(data: str) -> dict[str, str]:
 
 
 def format_table(runs: Sequence[Run]) -> str:
-    """Return the closing table of `run_chapters`: chapter, seconds, headline result."""
+    """Return the closing table of `run_chapters`.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One per chapter.
+
+    Returns
+    -------
+    str
+        A line per chapter: name, seconds, headline result or where to find the log.
+    """
     lines = [f"{'chapter':<26} {'seconds':>7}  result", "-" * 78]
     for run in runs:
         result = run.headline if run.ok else f"FAILED, see {_log(run.chapter).relative_to(ROOT)}"
@@ -289,7 +300,7 @@ def execute_notebooks(names: Sequence[str] = (), force: bool = False) -> list[Pa
             client.execute()
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ChapterError(f"{path.name}: {_without_colors(str(error))}") from None
-        _tidy_outputs(notebook)
+        _refuse_warnings(path, notebook)
         with atomic_write(target) as file:
             file.write(nbformat.writes(notebook, version=4).encode() + b"\n")
         written.append(target)
@@ -298,7 +309,18 @@ def execute_notebooks(names: Sequence[str] = (), force: bool = False) -> list[Pa
 
 
 def same_cells(one: Any, other: Any) -> bool:
-    """Return whether two notebooks have the same cells: kind, source and metadata."""
+    """Return whether two notebooks have the same cells.
+
+    Parameters
+    ----------
+    one, other : nbformat.NotebookNode
+        For example, one derived from a script and one read from a file.
+
+    Returns
+    -------
+    bool
+        Whether kind, source and metadata of all cells are equal; outputs do not matter.
+    """
     return list(_cells(one)) == list(_cells(other))
 
 
@@ -307,11 +329,12 @@ def _cells(notebook: Any) -> Iterator[tuple[str, str, str]]:
         yield cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True)
 
 
-def _tidy_outputs(notebook: Any) -> None:
-    """Drop what differs from run to run or belongs to this machine: standard error, widgets."""
+def _refuse_warnings(path: Path, notebook: Any) -> None:
+    """Make sure that no cell wrote to standard error: a reader would see the warning."""
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise ChapterError(f"{path.name} warns: {output.text}\nin the cell\n{cell.source}")
 
 
 def _without_colors(text: str) -> str:

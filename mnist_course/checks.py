@@ -32,7 +32,7 @@ SECONDS = 10.0  # how long a learner's function may run
 Judge = Callable[[Any], None]
 _registry: dict[str, Judge] = {}
 _results: dict[str, str] = {}  # of this process: exercise -> OPEN, RIGHT or WRONG
-_array_equal, _isfinite, _abs = np.array_equal, np.isfinite, np.abs  # as they were at import
+_isfinite, _abs = np.isfinite, np.abs  # as they were at import
 
 
 class Wrong(Exception):  # noqa: N818 - raise Wrong("...") reads as it should
@@ -41,6 +41,10 @@ class Wrong(Exception):  # noqa: N818 - raise Wrong("...") reads as it should
 
 class _Open(Exception):  # noqa: N818
     """The learner's function still returns ``...``."""
+
+
+class _TooLong(BaseException):
+    """Time is up. Not an Exception, because the learner's function may catch those."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def judge(name: str, answer: Any) -> Verdict:
         return Verdict(OPEN, "open; replace the ... and run this cell again")
     except Wrong as wrong:
         return Verdict(WRONG, str(wrong))
-    except Exception as error:  # whatever the learner's object does when it is used
+    except (Exception, SystemExit) as error:  # whatever the learner's object does when it is used
         return Verdict(WRONG, f"your answer raised {type(error).__name__}: {error}")
     return Verdict(RIGHT, "right")
 
@@ -308,8 +312,13 @@ def call(function: Any, *args: Any, seconds: float = SECONDS) -> Any:
     if not callable(function):
         raise Wrong(f"expected a function, got {_describe(function)}")
     copies = [a.copy() if isinstance(a, np.ndarray) else _clone(a) for a in args]
-    with _time_limit(seconds):
-        result = function(*copies)
+    try:
+        with _time_limit(seconds):
+            result = function(*copies)
+    except _TooLong:
+        raise Wrong(
+            f"your function did not come back within {seconds:g} s: an endless loop?"
+        ) from None
     if result is None:
         raise Wrong("your function returned None: did you forget the return?")
     if result is ...:
@@ -326,7 +335,7 @@ def _clone(value: Any) -> Any:
 
 @contextlib.contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block after ``seconds``, where the system can (not on Windows)."""
+    """Raise `_TooLong` in the block after ``seconds``, where the system can (not on Windows)."""
     if (
         not hasattr(signal, "setitimer")
         or threading.current_thread() is not threading.main_thread()
@@ -335,7 +344,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        raise Wrong(f"your function did not come back within {seconds:g} s: an endless loop?")
+        raise _TooLong
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

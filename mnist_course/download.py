@@ -10,17 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import pooch
 import requests
 import urllib3
 from tqdm import tqdm
 
 from mnist_course.progress import someone_watches
+
+with warnings.catch_warnings():
+    # In a notebook, tqdm (which pooch imports) complains about missing widgets; none are used.
+    warnings.simplefilter("ignore")
+    import pooch
 
 T = TypeVar("T")
 
@@ -245,7 +250,6 @@ class _Limited:
 
     def __call__(self, url: str, output: str, _: object) -> None:
         """Write what ``url`` answers to ``output``, as it comes off the wire (no decoding)."""
-        begun, received = time.monotonic(), 0
         limits = (CONNECT_SECONDS, READ_SECONDS)
         with (
             _session(url) as session,
@@ -261,6 +265,7 @@ class _Limited:
             ) as bar,
         ):
             response.raise_for_status()
+            begun, received = time.monotonic(), 0
             # read1 returns what has arrived: a server that drips cannot hold us inside one read.
             while chunk := response.raw.read1(2**16, decode_content=False):
                 if received == 0 and chunk.lstrip().startswith(b"<"):

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-
 LEFTOVER_SECONDS = 3600.0  # a temporary file that rests this long belongs to a dead process
 
 

@@ -245,7 +245,7 @@ def _number(value: float) -> str:
 
 def _draw_legend(figure: Figure, with_gradients: bool) -> None:
     """Say in words which arrows are which."""
-    words = [("solid, forward: the value", BLUE, SOLID)]
+    words: list[tuple[str, str, Any]] = [("solid, forward: the value", BLUE, SOLID)]
     if with_gradients:
         gradient = "dashed, backward: the gradient of $L$ with respect to that value"
         words.append((gradient, ORANGE, DASHED))

@@ -176,13 +176,14 @@ def _read(file: BinaryIO, name: str, max_bytes: int) -> np.ndarray:
     try:
         start = stream.read(4 + 4 * MAX_DIMENSIONS)  # the longest header; elements may follow
         dtype, shape, header_size = _parse_header(start, name)
-        size = math.prod(shape) * dtype.itemsize
+        # A size of 0 must not hide the others: numpy refuses the shape that they make.
+        size = math.prod(max(n, 1) for n in shape) * dtype.itemsize
         if size > max_bytes:
             raise IdxError(
                 f"{name}: the header promises {shape} elements, {size:,} bytes, more than the "
                 f"{max_bytes:,} that are allowed. The header is damaged; fetch the file again."
             )
-        expected = header_size + size
+        expected = header_size + math.prod(shape) * dtype.itemsize
         buffer = bytearray(memoryview(start)[: expected + 1])
         # Piece by piece, because room for all that a header promises would be made in advance.
         while len(buffer) <= expected and (

@@ -62,7 +62,13 @@ def progress(items: Iterable[T], description: str, **options: Any) -> Iterable[T
 
 
 def say(line: str) -> None:
-    """Print a line to standard output without tearing a bar that is being drawn."""
+    """Print a line to standard output without tearing a bar that is being drawn.
+
+    Parameters
+    ----------
+    line : str
+        What to print.
+    """
     tqdm.write(line, file=sys.stdout)
     sys.stdout.flush()
 

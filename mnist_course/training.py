@@ -20,6 +20,7 @@ from mnist_course.progress import progress, say
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 BatchSource = Iterable[tuple[torch.Tensor, torch.Tensor]]
 LARGEST_INPUT = 100.0  # normalized pixels stay below 3; raw ones reach 255
+LARGEST_GROWTH = 100.0  # lr=0.5 makes a linear model jump to twenty times its first loss, and learn
 
 
 class TrainingError(ValueError):
@@ -138,7 +139,7 @@ def fit(
     ------
     TrainingError
         Before the first step if the first batch cannot be right; during training as soon as the
-        loss is not a finite number.
+        loss runs away or is not a number, or a label below 0 comes along.
     """
     history = History()
     for number in range(1, num_epochs + 1):
@@ -154,7 +155,11 @@ def fit(
             description=f"epoch {number}/{num_epochs}",
         )
         seconds = time.perf_counter() - begun
-        valid = evaluate(model, valid_batches, loss_fn=loss_fn) if valid_batches else None
+        valid = None
+        if valid_batches is not None:
+            valid = evaluate(model, valid_batches, loss_fn=loss_fn)
+            # The last step of the pass may be the one that ruined the weights.
+            _check_loss(valid.loss, math.inf, "in validation", optimizer)
         epoch = Epoch(
             number=number,
             train_loss=measured.loss,
@@ -194,14 +199,23 @@ def train_epoch(
     """
     model.train()
     tally = _Tally()
+    limit = math.inf
     for step, (X, y) in enumerate(progress(_on_device(batches, model), description, unit="batch")):
         if step == 0:
             check_batch(X, y)
         logits = model(augment(X) if augment else X)  # (B, K)
+        if step == 0:
+            _check_logits(logits, y)
         loss = loss_fn(logits, y)  # ()
         # Asking a GPU for a number makes it wait, so there we ask only now and then.
         if X.device.type == "cpu" or step % 32 == 0:
-            _check_loss(float(loss.detach()), step, optimizer)
+            value = float(loss.detach())
+            if step == 0:  # log K is the loss of whoever guesses
+                limit = LARGEST_GROWTH * max(value, math.log(logits.shape[1]))
+            if not math.isfinite(value):
+                check_batch(X, y)  # before the learning rate is blamed
+            _check_labels(y)
+            _check_loss(value, limit, f"by step {step + 1}", optimizer)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -209,7 +223,7 @@ def train_epoch(
             scheduler.step()
         tally.add(loss.detach(), logits.detach(), y)
     measured = tally.result()
-    _check_loss(measured.loss, step, optimizer)
+    _check_loss(measured.loss, limit, f"by step {step + 1}", optimizer)
     return measured
 
 
@@ -246,6 +260,8 @@ def evaluate(
             if step == 0:
                 check_batch(X, y)
             logits = model(X)  # (B, K)
+            if step == 0:
+                _check_logits(logits, y)
             tally.add(loss_fn(logits, y), logits, y)
     finally:
         model.train(was_training)
@@ -293,8 +309,16 @@ def check_batch(X: torch.Tensor, y: torch.Tensor) -> None:
     TrainingError
         If ``X`` is not a finite, scaled float tensor or ``y`` not one whole number per example.
     """
-    if len(X) == 0 or len(X) != len(y):
-        raise TrainingError(f"a batch of {len(X)} inputs and {len(y)} labels: expected as many.")
+    if y.dtype != torch.int64 or y.ndim != 1:
+        raise TrainingError(
+            f"the labels are {y.dtype} of shape {tuple(y.shape)}; expected int64 of shape (B,). "
+            "Use .long(), and .squeeze(1) if they came as a column."
+        )
+    if len(y) == 0 or X.shape[:1] != y.shape:
+        raise TrainingError(
+            f"a batch of inputs of shape {tuple(X.shape)} and {len(y)} labels: expected as many, "
+            "not 0, with the batch as the first axis."
+        )
     if not X.is_floating_point():
         raise TrainingError(f"the inputs are {X.dtype}; make them float and scale them: normalize.")
     if not X.isfinite().all():
@@ -303,21 +327,35 @@ def check_batch(X: torch.Tensor, y: torch.Tensor) -> None:
         raise TrainingError(
             f"the inputs reach {X.abs().max():.0f}: these look like raw pixels 0..255; normalize."
         )
-    if y.dtype != torch.int64 or y.ndim != 1:
-        raise TrainingError(
-            f"the labels are {y.dtype} of shape {tuple(y.shape)}; expected int64 of shape (B,). "
-            "Use .long(), and .squeeze(1) if they came as a column."
-        )
+    _check_labels(y)
+
+
+def _check_labels(y: torch.Tensor) -> None:
+    """Refuse labels below 0: torch leaves out those that are -100, without a word."""
     if y.min() < 0:
         raise TrainingError(f"there is a label {y.min()}; labels count from 0.")
 
 
-def _check_loss(loss: float, step: int, optimizer: torch.optim.Optimizer) -> None:
-    """Stop a run whose loss is no longer a number, and name the usual cause."""
-    if not math.isfinite(loss):
+def _check_logits(logits: torch.Tensor, y: torch.Tensor) -> None:
+    """Refuse what is not one row of scores per example, with a score for every label."""
+    if logits.ndim != 2 or len(logits) != len(y):
+        raise TrainingError(
+            f"the model returns the shape {tuple(logits.shape)} for {len(y)} examples; expected "
+            "(B, K), one row of scores per example."
+        )
+    if y.max() >= logits.shape[1]:
+        raise TrainingError(
+            f"there is a label {y.max()}, but the model has {logits.shape[1]} classes; labels "
+            "count from 0."
+        )
+
+
+def _check_loss(loss: float, limit: float, when: str, optimizer: torch.optim.Optimizer) -> None:
+    """Stop a run whose loss runs away or is not a number any more, and name the usual cause."""
+    if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
         lr = optimizer.param_groups[0]["lr"]
         raise TrainingError(
-            f"the loss became {loss} by step {step + 1} with lr={lr:g}. Usually the learning rate "
+            f"the loss became {loss:.4g} {when} with lr={lr:g}. Usually the learning rate "
             f"is too high: build the model again and try {lr / 10:g}."
         )
 

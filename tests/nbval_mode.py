@@ -23,3 +23,11 @@ def pytest_configure(config):
     config.option.nbval, config.option.nbval_lax = strict, not strict
     mode = "strictly, all outputs" if strict else "only what depends on neither data nor device"
     print(f"notebooks on {digits.source}, {where}: comparing {mode}", file=sys.stderr)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave standard error out of the comparison: a bar or a note there is no wrong result."""
+    for item in items:
+        skipped = getattr(item.parent, "skip_compare", None)
+        if skipped is not None and "stderr" not in skipped:
+            item.parent.skip_compare = (*skipped, "stderr")

@@ -217,6 +217,7 @@ FAULTS = {
     "2^32-1 pictures": (header(2**32 - 1, 28, 28) + bytes(100), "more than the"),
     "all sizes 2^32-1": (header(*[2**32 - 1] * 3), "more than the"),
     "2^32-1 doubles in 32 dimensions": (header(*[2**32 - 1] * 32, code=14), "more than the"),
+    "nothing, times 2^64": (header(0, 2**32 - 1, 2**32 - 1), "more than the"),
     "a web page": (b"<!DOCTYPE html><html><body>Log in</body></html>", "web page"),
     "a web page in capitals": (b"<HTML><BODY>404</BODY></HTML>", "web page"),
     "a web page after a blank line": (b"\n\n  <!doctype html><html></html>", "web page"),

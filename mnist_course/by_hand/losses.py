@@ -5,6 +5,8 @@ Names and argument order are those of `torch.nn.functional`; every loss is a mea
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from mnist_course.by_hand.inputs import check_floats, check_labels, check_scores
@@ -236,11 +238,7 @@ def check_not_negative(number: float, name: str) -> None:
     ValueError
         Naming what came, what was expected, and the usual cause.
     """
-    try:
-        fits = np.ndim(number) == 0 and 0 <= float(number) < np.inf
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
+    if not (isinstance(number, numbers.Real) and 0 <= number < np.inf):
         raise ValueError(
             f"{name} is {number!r}, expected one finite number, 0 or larger. "
             "Usually the arguments are in another order than the function has them."

@@ -1,0 +1,260 @@
+"""What the checks of chapter 2, "From arrays to batches", accept."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+from mnist_course.data import MEAN, STD, load_data
+from mnist_course.idx import write_idx
+
+
+@exercise("02.count")
+def count(answer: Any) -> None:
+    expect_array(
+        answer,
+        [430, 88],
+        rtol=0,
+        atol=0,
+        slips=[
+            ([429, 88], "429 batches are full; the 88 digits that are left make one more"),
+            ([429, 128], "429 batches of 128 hold 54,912 digits; where are the other 88?"),
+            ([430, 128], "430 batches of 128 would hold 55,040 digits; the last one is not full"),
+            ([430, 40], "40 are missing in the last batch; how many are in it?"),
+            ([469, 96], "that is for all 60,000; here it is the 55,000 of the training part"),
+            ([88, 430], "first the number of batches, then the size of the last one"),
+        ],
+    )
+
+
+@exercise("02.noise")
+def noise(answer: Any) -> None:
+    expect_number(
+        answer,
+        25_600,
+        rtol=0,
+        slips=[
+            (2_560, "ten times the digits divide the noise by the square root of ten, about 3.2"),
+            (100, "that is the factor; the question is how large the batch must be"),
+            (809, "the square root belongs the other way round: noise falls like 1/√B"),
+            (810, "the square root belongs the other way round: noise falls like 1/√B"),
+            (65_536, "the factor is the square of ten, not of 256"),
+        ],
+        unit=" digits",
+    )
+
+
+@exercise("02.undo")
+def undo(answer: Any) -> None:
+    import torch
+
+    from mnist_course.data import normalize
+
+    original = np.resize(np.arange(256, dtype=np.uint8), (3, 28, 28))
+    X = normalize(torch.from_numpy(original))
+    got = call(answer, X)
+    value = as_array(got)
+    if value.shape == (3, 1, 28, 28):
+        raise Wrong("the channel axis is still there: expected the shape (B, 28, 28)")
+    floats = (X * STD + MEAN).numpy()[:, 0]  # (3, 28, 28), 0..1
+    expect_array(
+        value,
+        original,
+        rtol=0,
+        atol=0 if value.dtype.kind in "iub" else 1e-3,
+        slips=[
+            (
+                np.trunc(floats * 255),
+                "some bytes are one too small: converting to an integer cuts off, round first",
+            ),
+            (np.rint(floats), "the pixels are 0 to 1 here; multiply by 255 before you round"),
+            (np.trunc(floats), "the pixels are 0 to 1 here; multiply by 255 before you convert"),
+        ],
+    )
+    if value.dtype != np.uint8:
+        raise Wrong(f"the values are right, but they are {value.dtype}; bytes are uint8")
+
+
+@exercise("02.invert")
+def invert(answer: Any) -> None:
+    x = load_data().train_images[:1_000].ravel()[:-1] / 255
+
+    def condition(x: np.ndarray) -> float:
+        low, high = np.linalg.eigvalsh([[np.mean(x * x), x.mean()], [x.mean(), 1]])
+        return float(high / low)
+
+    right = condition(1 - x)
+    expect_number(
+        answer,
+        right,
+        rtol=0.01,
+        slips=[
+            (condition(x), "this is the condition number without inverting"),
+            (condition(-x), "1 - x, not -x: the mean is what changes the valley"),
+            (condition(255 * (1 - x)), "invert the pixels from 0 to 1, not the bytes"),
+            (1 / right, "the largest curvature is divided by the smallest, not the reverse"),
+            (1.0, "the inverted pixels are not to be normalized yet"),
+        ],
+    )
+
+
+@exercise("02.own")
+def own(answer: Any) -> None:
+    flat = load_data().train_images.reshape(-1, 784)
+    broken = int((flat.max(axis=0) == flat.min(axis=0)).sum())
+    expect_number(
+        answer,
+        broken,
+        rtol=0,
+        slips=[
+            (784 - broken, "these are the positions that are fine"),
+            (broken * len(flat), "count positions, not pixels of all pictures"),
+            (784, "not all: only pixels whose standard deviation is 0"),
+            (
+                0,
+                "is there no NaN? If you added something to the deviation, you repaired it already",
+            ),
+        ],
+        unit=" positions",
+    )
+
+
+@exercise("02.file")
+def file(answer: Any) -> None:
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (40, 28, 28)).astype(np.uint8)
+    labels = random.permutation(np.arange(40) % 10).astype(np.uint8)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        images_path, labels_path = Path(name, "images"), Path(name, "labels")
+        write_idx(images_path, pictures)
+        write_idx(labels_path, labels)
+        dataset = call(answer, images_path, labels_path)
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise Wrong("hand in the class itself; its objects need __len__ and __getitem__")
+        length = call(dataset.__len__)
+        if as_array(length).shape != () or int(length) != 40:
+            raise Wrong(f"the file has 40 labels, your data set says {length}: mind the header")
+        for index in (3, 0, 39):
+            _compare(call(dataset.__getitem__, index), pictures[index], labels[index], index)
+        # Change one picture in the file: who reads when asked sees the new one.
+        changed = 255 - pictures[25]
+        content = bytearray(images_path.read_bytes())
+        content[16 + 784 * 25 : 16 + 784 * 26] = changed.tobytes()
+        with images_path.open("r+b") as images_file:
+            images_file.write(content)
+        got = call(dataset.__getitem__, 25)
+        if np.array_equal(as_array(got[0]).reshape(-1), pictures[25].reshape(-1)):
+            raise Wrong(
+                "right, but all pictures were read at the start; read one when it is asked for"
+            )
+        _compare(got, changed, labels[25], 25)
+        del dataset
+
+
+def _compare(got: Any, picture: np.ndarray, label: int, index: int) -> None:
+    """Make sure that ``got`` is the right picture with the right label."""
+    if type(got) not in (tuple, list) or len(got) != 2:
+        raise Wrong("__getitem__ must return two things: the picture and its label")
+    try:
+        expect_array(
+            got[0],
+            picture,
+            rtol=0,
+            atol=0,
+            slips=[
+                (picture.T, "rows and columns are swapped"),
+                (picture[None], "expected the shape (28, 28), without a channel axis"),
+                (picture.reshape(-1), "reshape the 784 bytes to (28, 28)"),
+                (picture / 255, "expected the bytes as they are; scaling is a transform's job"),
+            ],
+        )
+    except Wrong as wrong:
+        raise Wrong(f"picture {index}: {wrong}") from None
+    if isinstance(got[1], (bytes, bytearray)):
+        raise Wrong("the label is still a byte string: [0] makes it a number")
+    value = as_array(got[1])
+    if value.shape != ():
+        raise Wrong(f"the label of picture {index} has the shape {value.shape}, expected one int")
+    if value.dtype.kind not in "iu":
+        raise Wrong(f"the label of picture {index} is {value.dtype}, expected an int")
+    if int(value) != int(label):
+        hint = " (the header of the labels has 8 bytes)" if index else ""
+        raise Wrong(f"the label of picture {index} is {label}, you return {int(value)}{hint}")
+
+
+class _Counting:
+    """Stands in for a data set, and counts how often it is asked."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset, self.questions = dataset, 0
+        if hasattr(dataset, "__getitems__"):
+            self.__getitems__ = self._getitems
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.questions += 1
+        return self.dataset[index]
+
+    def _getitems(self, indices: Any) -> Any:
+        self.questions += 1
+        return self.dataset.__getitems__(indices)
+
+
+@exercise("02.loader")
+def loader(answer: Any) -> None:
+    import torch
+    from torch.utils.data import DataLoader, IterableDataset
+
+    num_examples, batch_size = 500, 64
+    y = torch.arange(num_examples)
+    X = 7.0 * y[:, None].repeat(1, 3)  # (500, 3): each row knows its label
+    got = call(answer, X, y, batch_size)
+    if not isinstance(got, DataLoader):
+        raise Wrong(f"expected a DataLoader, got an object of type {type(got).__name__}")
+    counting = None
+    if not isinstance(got.dataset, IterableDataset):
+        counting = _Counting(got.dataset)
+        object.__setattr__(got, "dataset", counting)  # a loader forbids to set it the usual way
+    orders = [_one_epoch(call(list, got), num_examples, batch_size) for _ in range(2)]
+    if np.array_equal(orders[0], np.arange(num_examples)):
+        raise Wrong("right, but in the order of the data: it is to be shuffled")
+    if np.array_equal(orders[0], orders[1]):
+        raise Wrong("both epochs have the same order; each is to have its own")
+    if counting is not None and counting.questions > 4 * -(-num_examples // batch_size):
+        raise Wrong(
+            f"your loader asked its data set {counting.questions // 2} times in an epoch of 8 "
+            "batches: it still fetches one example at a time"
+        )
+
+
+def _one_epoch(batches: list[Any], num_examples: int, batch_size: int) -> np.ndarray:
+    """Make sure that these batches are one epoch, and return its order."""
+    if not batches:
+        raise Wrong("the loader yields nothing")
+    for batch in batches:
+        if type(batch) not in (tuple, list) or len(batch) != 2:
+            raise Wrong("each batch must be a pair: X and y")
+    shapes = [as_array(X).shape for X, _ in batches]
+    sizes = [shape[0] if shape else 0 for shape in shapes]
+    if sizes == [1] * num_examples or shapes[0] == (3,):
+        raise Wrong("the loader yields single examples instead of batches")
+    if len(shapes[0]) != 2:
+        raise Wrong(
+            f"X comes with the shape {shapes[0]}, expected (64, 3): with batch_size=None the "
+            "loader does not stack once more"
+        )
+    if sum(sizes) == num_examples - num_examples % batch_size:
+        raise Wrong("the last batch is missing: drop_last=False")
+    seen = np.concatenate([as_array(y).reshape(-1) for _, y in batches])
+    if not np.array_equal(np.sort(seen), np.arange(num_examples)):
+        raise Wrong(f"of {num_examples} examples, {len(np.unique(seen))} came, not each once")
+    if max(sizes) != batch_size or len(sizes) != -(-num_examples // batch_size):
+        raise Wrong(f"expected batches of {batch_size}, got sizes {sorted(set(sizes))}")
+    rows = np.concatenate([as_array(X) for X, _ in batches])
+    if not np.array_equal(rows, 7.0 * np.repeat(seen[:, None], 3, axis=1)):
+        raise Wrong("pictures and labels do not belong together any more")
+    return seen

@@ -1,0 +1,188 @@
+"""What the checks of chapter 3, "Scores, and how wrong they are", accept."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_course.by_hand.losses import hinge_loss, hinge_loss_gradient
+from mnist_course.checks import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_choice,
+    expect_number,
+)
+from mnist_course.data import load_data
+
+
+@exercise("03.hand")
+def hand(answer: Any) -> None:
+    expect_number(
+        answer,
+        1.6,
+        rtol=1e-3,
+        slips=[
+            (2.6, "the right class was compared with itself; leave it out of the sum"),
+            (0.2, "the margin is missing: each wrong class costs what it lacks to a lead of 1"),
+            (1.3, "a class that is far enough away costs 0; it does not give anything back"),
+            (1.2, "the third class is behind the right one, but by less than 1"),
+            (1.6 / 3, "add the terms up; the mean is taken over pictures, not over classes"),
+            (1.6 / 4, "add the terms up; the mean is taken over pictures, not over classes"),
+            (4.7, "the sign is turned around: wrong score minus right score, plus 1"),
+            (2.3 + 0.8 + 1.6, "the sign is turned around: wrong score minus right score, plus 1"),
+            (1.2**2 + 0.4**2, "nothing is squared here"),
+            (0, "the right class does not lead by 1"),
+        ],
+    )
+
+
+@exercise("03.zeros")
+def zeros(answer: Any) -> None:
+    expect_number(
+        answer,
+        999,
+        rtol=0,
+        slips=[
+            (0, "equal scores are not enough: the right class shall lead by 1"),
+            (1, "that is what one wrong class costs; how many are there?"),
+            (1000, "the right class is not compared with itself"),
+            (0.999, "that is what PyTorch reports, which divides by the number of classes"),
+            (9, "there are 1,000 classes here"),
+            (float(np.log(1000)), "that is a loss of the next chapter; this one asks for leads"),
+        ],
+    )
+
+
+@exercise("03.decay")
+def decay(answer: Any) -> None:
+    expect_number(
+        answer,
+        0.02,
+        slips=[
+            (0.01, "that is the penalty with the half; differentiate the one without it"),
+            (0.005, "the factor is there, but on the other side: the gradient is 2 λ W"),
+            (0.1, "nothing is squared or rooted but the weights"),
+            (0.0001, "nothing is squared or rooted but the weights"),
+        ],
+    )
+
+
+@exercise("03.ten")
+def ten(answer: Any) -> None:
+    expect_choice(
+        answer,
+        "b",
+        {
+            "a": "ten times the margin with ten times the weights: which answers differ?",
+            "c": "the weights are to become ten times as large; which step is right for them?",
+        },
+    )
+
+
+@functools.cache
+def _pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return digits and, as they could be separable, noise under every label."""
+    digits = load_data()
+    X = digits.train_images[:1000].reshape(-1, 784) / 255
+    noise = np.repeat(np.random.default_rng(0).random((1, 784)), 10, axis=0)
+    labels = np.concatenate([digits.train_labels[:1000].astype(int), np.arange(10)])
+    return np.vstack([X, noise]), labels
+
+
+@exercise("03.break")
+def break_it(answer: Any) -> None:
+    if type(answer) not in (tuple, list) or len(answer) != 2:
+        raise Wrong("hand in a pair: (W, b)")
+    W, b = (as_array(part).astype(float) for part in answer)
+    if W.shape != (10, 784) or b.shape != (10,):
+        hint = "; W has one row per class" if W.shape == (784, 10) else ""
+        raise Wrong(f"expected the shapes (10, 784) and (10,), got {W.shape} and {b.shape}{hint}")
+    if not (np.isfinite(W).all() and np.isfinite(b).all()):
+        raise Wrong("some of your numbers are NaN or infinite")
+    X, labels = _pictures()
+    loss = hinge_loss(X @ W.T + b, labels, margin=0.0)
+    # Ten equal templates give ten equal scores only up to the rounding of the sums.
+    if loss > 1e-9 * (1 + float(np.abs(W).max()) + float(np.abs(b).max())):
+        raise Wrong(f"with margin 0 the loss of your W and b is {loss:.3g}, not 0")
+
+
+def _cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return scores and labels: random ones, a row that is content, a batch of one."""
+    rng = np.random.default_rng(0)
+    scores, labels = 2 * rng.normal(size=(6, 5)), rng.integers(0, 5, 6)
+    scores[2, labels[2]] += 20
+    one = np.array([[0.25, 2.0, -1.5]])
+    return [(scores, labels), (one, np.array([2])), (scores[:, :2], labels % 2)]
+
+
+def _judge_gradient(
+    answer: Any,
+    right: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    slips: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]],
+) -> None:
+    for scores, labels in _cases():
+        expected = right(scores, labels)
+        wrong = [(slip(scores, labels), reply) for reply, slip in slips.items()]
+        wrong += [
+            (expected * len(labels), "divide by the batch size: the loss is a mean"),
+            (-expected, "the sign is turned around: wrong classes get a plus, the right one minus"),
+            (expected / scores.shape[1], "divide by the batch size only, not by the classes"),
+        ]
+        expect_array(call(answer, scores, labels), expected, slips=wrong)
+
+
+def _gaps(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return what every wrong class costs, ``(B, K)``, and 0 for the right one."""
+    rows = np.arange(len(labels))
+    terms = np.maximum(0, scores - scores[rows, labels][:, None] + 1)
+    terms[rows, labels] = 0
+    return terms
+
+
+def _with_right_class(dscores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Give the right class minus the sum of the others, and divide by the batch size."""
+    rows = np.arange(len(labels))
+    dscores[rows, labels] = 0
+    dscores[rows, labels] = -dscores.sum(axis=1)
+    return dscores / len(labels)
+
+
+def _squared(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return _with_right_class(2 * _gaps(scores, labels), labels)
+
+
+def _worst_only(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    terms = _gaps(scores, labels)
+    worst = (terms == terms.max(axis=1, keepdims=True)) & (terms > 0)
+    return _with_right_class(worst.astype(float), labels)
+
+
+@exercise("03.squared")
+def squared(answer: Any) -> None:
+    _judge_gradient(
+        answer,
+        _squared,
+        {
+            "the 2 of the derivative of a square is missing": lambda z, y: _squared(z, y) / 2,
+            "this is the gradient of the plain hinge loss": hinge_loss_gradient,
+            "the right class has a gradient as well: minus the sum of the others": lambda z, y: (
+                2 * _gaps(z, y) / len(y)
+            ),
+        },
+    )
+
+
+@exercise("03.max")
+def worst_class(answer: Any) -> None:
+    _judge_gradient(
+        answer,
+        _worst_only,
+        {
+            "this is the gradient of the sum; only the worst class pays here": hinge_loss_gradient,
+            "the right class has a gradient as well": lambda z, y: np.maximum(0, _worst_only(z, y)),
+        },
+    )

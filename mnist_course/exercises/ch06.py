@@ -1,0 +1,215 @@
+"""What the checks of chapter 6, "From gradients to steps", accept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mnist_course.by_hand.optimizers import SGD, Adam
+from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+
+
+@exercise("06.step")
+def step(answer: Any) -> None:
+    expect_number(
+        answer,
+        3.2,
+        slips=[
+            (2.8, "that is uphill: the rule subtracts, and the gradient is negative itself"),
+            (0.2, "that is the step; add it to the weight"),
+            (-0.2, "that is the learning rate times the gradient; the weight is asked for"),
+            (5.0, "the learning rate is missing"),
+            (1.0, "the learning rate is missing, and that is uphill"),
+        ],
+    )
+
+
+@exercise("06.keep")
+def keep(answer: Any) -> None:
+    expect_number(
+        answer,
+        0.005,
+        slips=[
+            (0.1, "then the steps become twenty times as long"),
+            (
+                0.095,
+                "that is 0.95 times the old rate; what does the sum 1 + 0.95 + 0.95² + … make?",
+            ),
+            (0.05, "close in spirit: the factor is not 0.5"),
+            (0.01, "that would be right for momentum 0.9"),
+            (2.0, "the other way round: momentum lengthens the steps already"),
+        ],
+    )
+
+
+@exercise("06.first")
+def first(answer: Any) -> None:
+    expect_array(
+        answer,
+        [0.001, 0.001],
+        rtol=1e-3,
+        atol=0,
+        slips=[
+            ([1.0, 1e-6], "that is the step of SGD; Adam divides by the size of the gradient"),
+            ([-0.001, -0.001], "the lengths are right; a length has no sign"),
+            ([1e-4, 1e-4], "m is corrected too: after one step it is the gradient, not a tenth"),
+            (
+                [0.1**0.5 / 100, 0.1**0.5 / 100],
+                "that is Adam without the bias correction",
+            ),
+            ([1.0, 1.0], "in units of the learning rate, yes; how long is that?"),
+        ],
+    )
+
+
+def _count_steps(lr: float) -> int:
+    """Return how many steps the quadratic of the exercise takes to fall to a thousandth."""
+    w, curvature, steps = np.ones(2), np.array([10.0, 1.0]), 0
+    while (curvature * w**2).sum() >= 0.001 * curvature.sum():
+        w -= lr * curvature * w
+        steps += 1
+    return steps
+
+
+@exercise("06.halve")
+def halve(answer: Any) -> None:
+    full, half = _count_steps(0.19), _count_steps(0.095)
+    expect_array(
+        answer,
+        [full, half],
+        rtol=0,
+        atol=0,
+        slips=[
+            ([full, 2 * full], "that is the prediction; the count says otherwise"),
+            ([full - 1, half - 1], "off by one: count the step that gets below, too"),
+            ([full + 1, half + 1], "off by one: the start is step 0"),
+            ([half, full], "the order: 0.19 first, then 0.095"),
+        ],
+    )
+
+
+@exercise("06.uncorrected")
+def uncorrected(answer: Any) -> None:
+    t = np.arange(1, 10_001)
+    lengths = (1 - 0.9**t) / np.sqrt(1 - 0.999**t)
+    longest = [float(t[lengths.argmax()]), float(lengths.max())]
+    value = as_array(answer)
+    if value.shape == (2,) and np.isfinite(value).all():
+        number, length = (float(part) for part in value)
+        if number == longest[0] - 1 and abs(length - longest[1]) < 0.01 * longest[1]:
+            raise Wrong("the length is right; the first step has the number 1, not 0")
+    expect_array(
+        answer,
+        longest,
+        rtol=0.005,
+        slips=[
+            ([1, lengths[0]], "that is the first step, and longer ones follow"),
+            (longest[::-1], "the other way round: first the number of the step"),
+            ([10_000, lengths[-1]], "that is the last step you tried, not the longest"),
+        ],
+    )
+
+
+@exercise("06.break")
+def break_it(answer: Any) -> None:
+    grads = as_array(answer).astype(float)
+    if grads.ndim != 1 or grads.size == 0:
+        raise Wrong(f"expected a list of numbers, got an array of shape {grads.shape}")
+    if grads.size > 10_000:
+        raise Wrong(f"these are {grads.size:,} gradients; at most 10,000 are allowed")
+    if not np.isfinite(grads).all() or np.abs(grads).max() > 1e100:
+        raise Wrong("use finite gradients of a reasonable size: their scale does not matter anyway")
+    w, last = np.zeros(1), np.zeros(1)
+    optimizer = Adam([w])
+    for dw in grads:
+        last[:] = w
+        optimizer.step([np.array([dw])])
+    length = float(np.abs(w - last)[0]) / optimizer.lr
+    if not length >= 2:
+        raise Wrong(
+            f"the last step is {length:.2f} learning rates long; what would make the usual size of "
+            "the gradients look small?"
+        )
+
+
+def _corrected(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = momentum * v * (lr / last_lr) - lr * dw
+    return w + v, v
+
+
+def _uncorrected(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = momentum * v - lr * dw
+    return w + v, v
+
+
+def _inverted(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = momentum * v * (last_lr / lr) - lr * dw
+    return w + v, v
+
+
+def _rescaled_gradient(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = (momentum * v - lr * dw) * (lr / last_lr)
+    return w + v, v
+
+
+def _pair(result: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the learner's step returned as two arrays."""
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise Wrong("return two things: the new parameter and the new velocity")
+    return as_array(result[0]), as_array(result[1])
+
+
+@exercise("06.correction")
+def correction(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    rates = [0.1, 0.1, 0.01, 0.01, 0.03, 0.3, 0.2]
+    w, v, last_lr = rng.normal(size=(3, 2)), np.zeros((3, 2)), rates[0]
+    torch_w = w.copy()
+    optimizer = SGD([torch_w], lr=rates[0], momentum=0.8)
+    slips: dict[str, Callable[..., Any]] = {
+        "this is the uncorrected rule; the velocity is still in units of the old rate": _uncorrected,
+        "the factor is upside down: the velocity holds the old rate, divide by that": _inverted,
+        "only the old velocity needs the new unit; the gradient gets the new rate already": (
+            _rescaled_gradient
+        ),
+    }
+    for number, lr in enumerate(rates, start=1):
+        dw = rng.normal(size=(3, 2))
+        optimizer.lr = lr
+        optimizer.step([dw.copy()])
+        got_w, got_v = _pair(call(answer, w, v, dw, lr, last_lr, 0.8))
+        for reply, slip in slips.items():
+            wrong_w = slip(w, v, dw, lr, last_lr, 0.8)[0]
+            if not np.allclose(wrong_w, torch_w) and got_w.shape == w.shape:
+                if np.allclose(got_w, wrong_w, rtol=1e-4, atol=1e-6):
+                    raise Wrong(f"step {number}, where lr goes from {last_lr} to {lr}: {reply}")
+        try:
+            expect_array(got_w, torch_w)
+            expect_array(got_v, -lr * optimizer.v[0])
+        except Wrong as wrong:
+            raise Wrong(f"step {number}, lr {lr} after {last_lr}: {wrong}") from None
+        w, v, last_lr = torch_w.copy(), -lr * optimizer.v[0], lr
+
+
+@exercise("06.curvature")
+def curvature(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    for values in ([5.0, 1.0], [0.3, 0.1, 0.02], [40.0, 20.0, 3.0, 1.0, 0.5, 0.0]):
+        axes = np.linalg.qr(rng.normal(size=(len(values), len(values))))[0]
+        H, c = axes @ np.diag(values) @ axes.T, rng.normal(size=len(values))
+        w = rng.normal(size=len(values))
+
+        def gradient(w: Any, H: np.ndarray = H, c: np.ndarray = c) -> np.ndarray:
+            return H @ np.asarray(w, dtype=float) - c
+
+        expect_number(
+            call(answer, gradient, w),
+            values[0],
+            rtol=0.01,
+            slips=[
+                (2 / values[0], "that is the largest stable learning rate; the curvature is asked"),
+                (values[-1], "that is the smallest curvature"),
+                (sum(values), "that is the sum of all curvatures"),
+                (float(np.linalg.norm(gradient(w))), "that is the length of the gradient"),
+            ],
+        )

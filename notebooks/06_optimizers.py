@@ -1,0 +1,1343 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ch-optimizers)=
+# # From gradients to steps
+#
+# Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Between the smallest and the largest lies a factor of 160. Can all three be right?
+#
+# Give the three settings the same layer, the same normalized digits and one pass over them. The first reads 86 % of the validation digits, the second 89 %, and the third anything between 75 and 89 %, depending on the shuffle. A better one reads 91 %. By the end of this page you can say *before training* where to look for it, and what the third tutorial mistook for the machine. You will
+#
+# * work out how long a step may be, and watch what happens one hair beyond,
+# * write momentum in the two ways in which people write it, and catch them disagreeing,
+# * write SGD, Nesterov's momentum and Adam, equal to PyTorch's step by step,
+# * send them all down one valley, and then make the valley round,
+# * sweep learning rates from 0.0001 to 10 over real digits, and choose.
+#
+# New names: `lr` $\eta$, `momentum` $\mu$, `v`, `m`, `beta1`, `beta2`, `eps`, `optimizer`.
+
+# %% [markdown]
+# ## A valley made of ink
+#
+# A zero takes more ink than a one. Let us tell them apart by that alone. $x$ is the ink of a picture, measured so that the average picture has 1; $y$ is $+1$ for a zero and $-1$ for a one.
+
+# %%
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mnist_course.data import load_data
+
+threadpool_limits(1, user_api="blas")  # small matrices: one thread is fastest
+digits = load_data()
+images, labels = digits.train_images, digits.train_labels
+
+pick = (labels == 0) | (labels == 1)
+x = images[pick].mean(axis=(1, 2)) / images.mean()  # (M,)
+y = np.where(labels[pick] == 0, 1.0, -1.0)  # (M,)
+print(f"zeros {x[y > 0].mean():.2f}, ones {x[y < 0].mean():.2f} of the mean")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{x[y > 0].mean():.2f} {x[y < 0].mean():.2f}" == "1.33 0.58"
+    assert len(x) == 12_665
+assert x[y > 0].mean() > x[y < 0].mean()
+
+# %% [markdown]
+# The guess is $w x + b$, and its sign is the answer. The loss is half the mean squared error, as for {ref}`the valley of chapter 2 <ch-batches>`. Multiply out the square, and all that it knows about 12,665 pictures are a few averages. With $p = (w, b)$,
+#
+# $$ L(p) = \tfrac12\, p^\top H p - c^\top p + \tfrac12 , \qquad \frac{\partial L}{\partial p} = H p - c , $$ (eq-ink-loss)
+#
+# where $H$ holds the means of $x^2$, $x$ and 1, and $c$ those of $x y$ and $y$. The last $\tfrac12$ is half the mean of $y^2$.
+
+
+# %%
+def valley(x, y):
+    A = np.column_stack([x, np.ones(len(x))])  # (M, 2)
+    return A.T @ A / len(x), A.T @ y / len(x)  # (2, 2), (2,)
+
+
+H, c = valley(x, y)
+best = np.linalg.solve(H, c)  # (2,), where the gradient H @ p - c is zero
+right = np.sign(x * best[0] + best[1]) == y
+print(H.round(3), best.round(2), f"{100 * right.mean():.1f} % right")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{100 * right.mean():.1f}" == "92.6"
+    assert list(best.round(2)) == [1.84, -1.77]
+assert right.mean() > 0.5
+q = np.array([0.3, -0.8])
+error = x * q[0] + q[1] - y
+assert np.isclose((error**2).mean() / 2, q @ H @ q / 2 - c @ q + 0.5)
+assert np.allclose(H @ q - c, [(error * x).mean(), error.mean()])
+
+# %% [markdown]
+# For this small problem we can compute the best $p$ directly, and even this crude model is right for 92.6 % of the zeros and ones. For a network we cannot. What we can do there is compute the gradient where we stand, and take a step:
+#
+# $$ w \leftarrow w - \eta \, \frac{\partial L}{\partial w} $$ (eq-update)
+#
+# In words: *from every parameter, take away the learning rate times its own slope*. The minus sign is there because the gradient points uphill. We start at $(-1, -1)$, where every picture is taken for a one.
+
+
+# %%
+def loss(p):
+    return p @ H @ p / 2 - c @ p + 0.5
+
+
+lr, p = 0.1, np.array([-1.0, -1.0])
+for step in range(5):
+    print(f"step {step}  w {p[0]:6.3f}  b {p[1]:6.3f}  loss {loss(p):.3f}")
+    p -= lr * (H @ p - c)
+
+# %% tags=["remove-cell"]
+assert loss(p) < 0.5 * loss(np.array([-1.0, -1.0]))
+
+# %% [markdown]
+# Five steps, and the loss is less than half of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. One number had to be chosen, and we chose it without a reason.
+#
+# ## How far is too far?
+#
+# Think of a single parameter in a parabola, $L = \frac12 \lambda w^2$. Its slope is $\lambda w$, and the number $\lambda$, by which the slope grows per unit of $w$, is the **curvature**. One step makes
+#
+# $$ w \leftarrow w - \eta \lambda w = (1 - \eta\lambda)\, w . $$ (eq-contraction)
+#
+# Every step multiplies the distance from the minimum by the same factor $1 - \eta\lambda$. So we know everything that can happen:
+#
+# | $\eta\lambda$ | factor | what it looks like |
+# | --- | --- | --- |
+# | 0.1 | 0.9 | creeps down one side |
+# | 1 | 0 | there in one step |
+# | 1.9 | −0.9 | jumps across the minimum, and lands a little nearer |
+# | 2 | −1 | jumps between two points for ever |
+# | 2.1 | −1.1 | jumps across and lands farther away, each time |
+#
+# A valley in two or in a million dimensions is such a parabola along each of its axes. (They are the eigenvectors of $H$, and the curvatures are its eigenvalues; in between nothing mixes.) All axes share one learning rate, so the steepest sets the limit:
+#
+# $$ \eta < \frac{2}{\lambda_\text{max}} $$ (eq-largest-lr)
+
+# %%
+curvatures, axes_of_valley = np.linalg.eigh(H)  # (2,), (2, 2)
+flat, steep = curvatures
+limit = 2 / steep
+print(f"flat {flat:.3f}, steep {steep:.3f}, ratio {steep / flat:.1f}")
+print(f"largest stable learning rate {limit:.3f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{steep / flat:.1f} {limit:.3f}" == "19.1 1.018"
+    assert f"{limit * flat:.2f}" == "0.10"
+assert steep > 5 * flat and 0.9 < limit < 1.1
+
+# %% [markdown]
+# Do not take this on trust. Here are 500 steps with one percent less than the limit, with the limit itself, and with one percent more. Guess the three losses.
+
+# %%
+for share in (0.99, 1.0, 1.01):
+    p = np.array([-1.0, -1.0])
+    for _ in range(500):
+        p -= share * limit * (H @ p - c)
+    print(f"{share:.2f} of the limit: loss {loss(p):.4g}")
+
+# %% tags=["remove-cell"]
+assert 1e8 < loss(p) < 1e10
+at_limit = np.array([-1.0, -1.0]) - best
+along = axes_of_valley[:, 1] @ at_limit
+if digits.is_mnist:
+    assert f"{loss(best):.3f}" == "0.157"
+    assert abs(steep * along**2 / 2 + loss(best) - 2.382) < 0.002
+
+# %% [markdown]
+# Below the limit, the bottom of the valley. At the limit, still as high up the steep wall as at the start, after 500 jumps from side to side. Above it, a loss of nearly a billion. There is no gentle slope between "works" and "explodes": the theory is exact, and the border is sharp.
+#
+# The steep axis limits the step, and the flat axis has to live with it. At the limit it covers $\eta \lambda_\text{min} = 2 / 19.1$, about a tenth of its remaining way, per step. The ratio of the two curvatures, the **condition number**, says how slow gradient descent is, whatever the learning rate.
+#
+# ## A gradient of zero is not the end
+#
+# Where the gradient is zero the steps stop. One of our sources concludes that the parameters are then optimal. For the valley that is true. Before you read on: can you think of a loss for which it is not?
+#
+# Put two weights in a row, the smallest network with two layers. The first makes $h = w_1 x$, the second guesses $w_2 h$. To keep it to two parameters we center $x$, so that no bias is needed.
+
+# %%
+z = (x - x.mean()) / x.std()  # (M,), mean 0, standard deviation 1
+
+
+def two_layers(w1, w2):
+    error = w2 * w1 * z - y  # (M,)
+    gradient = (error * w2 * z).mean(), (error * w1 * z).mean()
+    return (error**2).mean() / 2, np.array(gradient)
+
+
+for w1, w2 in [(0.0, 0.0), (0.9, 0.9)]:
+    value, gradient = two_layers(w1, w2)
+    print(f"({w1}, {w2})  loss {value:.3f}  gradient {gradient.round(3)}")
+
+# %% tags=["remove-cell"]
+value, gradient = two_layers(0.0, 0.0)
+assert (gradient == 0).all()
+if digits.is_mnist:
+    assert two_layers(0.9, 0.9)[0] < 0.4 * value
+
+# %% [markdown]
+# At $(0, 0)$ the gradient is zero to the last bit, and the loss is three times as large as at $(0.9, 0.9)$. The reason is in the formula: each weight's slope contains the *other* weight as a factor. Nor does it help to look at the pictures one by one, because each of them says zero. Such a place is called a **saddle**: the loss falls if both weights grow together, and rises if one grows and the other shrinks. A nudge is enough to leave it.
+
+# %%
+w = np.array([0.01, 0.01])
+for step in range(31):
+    value, gradient = two_layers(*w)
+    if step % 10 == 0:
+        print(f"step {step:2d}  loss {value:.3f}  w1 = w2 = {w[0]:.2f}")
+    w -= 0.3 * gradient
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert value < 0.17
+assert value < 0.5 and w[0] > 0.01
+
+# %% [markdown]
+# Ten steps in which hardly anything happens, then a fall. A loss curve that lies flat can be a plateau, and not the end. For one layer with a squared or a cross-entropy loss there are no saddles, so all weights may start at zero. From two layers on they must not.
+#
+# ## Momentum, written twice
+#
+# In the valley, gradient descent wastes its steps: on the steep axis it jumps back and forth, on the flat axis it creeps the same way again and again. A heavy ball would do better. It keeps its velocity, so that pushes in one direction add up, and pushes back and forth cancel. Polyak proposed this in 1964 {cite}`polyak1964some`. Our sources write it as he did:
+#
+# $$ v \leftarrow \mu v - \eta \, \frac{\partial L}{\partial w}, \qquad w \leftarrow w + v . $$ (eq-classical-momentum)
+#
+# In words: *keep the share $\mu$ of the velocity, add the step that gradient descent would take, and move by the velocity*.
+
+
+# %%
+class ClassicalMomentum:
+    def __init__(self, params, lr, momentum=0.0):
+        self.params, self.lr, self.momentum = list(params), lr, momentum
+        self.v = [np.zeros_like(w) for w in self.params]
+
+    def step(self, grads):
+        for w, dw, v in zip(self.params, grads, self.v, strict=True):
+            v[...] = -self.lr * dw + self.momentum * v
+            w += v
+
+
+# %% [markdown]
+# `params` is a list of arrays, and `step` changes them in place (`[...]` and `+=` write into an array that exists). PyTorch's optimizers look the same from outside, except that they find each gradient in the `.grad` of its parameter. Inside, `torch.optim.SGD` does this:
+#
+# $$ v \leftarrow \mu v + \frac{\partial L}{\partial w}, \qquad w \leftarrow w - \eta\, v . $$ (eq-torch-momentum)
+#
+# Here the velocity collects *gradients*, and the learning rate comes in at the end. Two more of its settings are in the same six lines: `weight_decay` adds the gradient of the L2 penalty ({ref}`chapter 3 <ch-scores-and-hinge>`), and `nesterov` has its own section below.
+
+
+# %%
+class SGD:
+    def __init__(
+        self, params, lr, momentum=0.0, nesterov=False, weight_decay=0.0
+    ):
+        self.params, self.lr = list(params), lr
+        self.momentum, self.nesterov = momentum, nesterov
+        self.weight_decay = weight_decay
+        self.v = [np.zeros_like(w) for w in self.params]
+
+    def step(self, grads):
+        for w, dw, v in zip(self.params, grads, self.v, strict=True):
+            dw = dw + self.weight_decay * w
+            v[...] = self.momentum * v + dw
+            w -= self.lr * (dw + self.momentum * v if self.nesterov else v)
+
+
+# %% [markdown]
+# Are the two the same? Send both down the valley. `descend` takes a function that makes an optimizer, so that we can reuse it for all others.
+
+
+# %%
+def descend(make_optimizer, num_steps, start=(-1, -1), H=H, c=c):
+    p = np.array(start, dtype=float)  # (2,)
+    optimizer = make_optimizer([p])
+    path = [p.copy()]
+    for _ in range(num_steps):
+        optimizer.step([H @ p - c])
+        path.append(p.copy())
+    return np.array(path)  # (num_steps + 1, 2)
+
+
+classical = descend(lambda params: ClassicalMomentum(params, 0.1, 0.9), 100)
+pytorch = descend(lambda params: SGD(params, 0.1, 0.9), 100)
+print("the same path:", np.allclose(classical, pytorch, atol=1e-12))
+
+# %% tags=["remove-cell"]
+assert np.allclose(classical, pytorch, atol=1e-12)
+one, two = np.zeros(1), np.zeros(1)
+first, second = ClassicalMomentum([one], 0.1, 0.9), SGD([two], 0.1, 0.9)
+for slope in (3.0, -1.0, 2.0):
+    first.step([np.array([slope])])
+    second.step([np.array([slope])])
+    assert np.allclose(first.v[0], -0.1 * second.v[0])
+
+# %% [markdown]
+# The same path. One velocity is the other, in other units: $v_\text{classical} = -\eta\, v_\text{PyTorch}$. Put that into {eq}`eq-classical-momentum` and divide by $-\eta$; out comes {eq}`eq-torch-momentum`. But look at the division: it needs the *same* $\eta$ before and after the step. What if we change it on the way, as nearly every long training does?
+#
+# Take a steady slope of 1, momentum 0.9, and divide the learning rate by ten after 50 steps.
+
+# %%
+rates = np.where(np.arange(100) < 50, 0.1, 0.01)  # (100,)
+
+
+def slide(optimizer):
+    (w,), places = optimizer.params, []
+    for lr in rates:
+        optimizer.lr = lr
+        optimizer.step([np.array([1.0])])
+        places.append(-w[0])
+    return np.diff(places, prepend=0)  # (100,), the length of each step
+
+
+classical_steps = slide(ClassicalMomentum([np.zeros(1)], 0.1, 0.9))
+torch_steps = slide(SGD([np.zeros(1)], 0.1, 0.9))
+
+# %% mystnb={"figure": {"name": "fig-two-momenta", "caption": "Length of the steps on a steady slope of 1, with momentum 0.9. After 50 steps the learning rate falls from 0.1 to 0.01."}, "image": {"alt": "Two curves that rise together from 0.1 to 1 in about 40 steps. At step 50 the solid one, PyTorch, drops at once to 0.1; the dashed one, classical, glides down to 0.1 over some 40 steps"}}
+import matplotlib.pyplot as plt
+
+from mnist_course import plots
+
+plots.use_course_style()
+figure, ax = plt.subplots(figsize=(7, 3.1))
+ax.plot(range(1, 101), torch_steps, color=plots.BLUE)
+ax.plot(range(1, 101), classical_steps, "--", color=plots.ORANGE)
+ax.axvline(50.5, color=plots.GRAY, linewidth=1, linestyle=":")
+ax.annotate("lr 0.1", (49.5, 0.02), ha="right")
+ax.annotate("lr 0.01", (51.5, 0.02))
+ax.annotate("PyTorch", (49.5, 0.5), ha="right", color=plots.BLUE)
+ax.annotate("classical", (58, 0.6), color=plots.ORANGE)
+ax.set(xlabel="step", title="length of the step", ylim=(0, 1.1))
+plots.show(figure, "two momenta")
+
+# %% tags=["nbval-check-output"]
+late = slice(50, None)
+print(f"length of step 50: {torch_steps[49]:.2f}")
+print(f"way after the change, PyTorch   {torch_steps[late].sum():4.1f}")
+print(f"way after the change, classical {classical_steps[late].sum():4.1f}")
+
+# %% tags=["remove-cell"]
+assert np.allclose(torch_steps[:50], classical_steps[:50])
+assert f"{torch_steps[49]:.2f}" == "0.99"
+assert 4.9 < torch_steps[late].sum() < 5.0
+assert 12.9 < classical_steps[late].sum() < 13.1
+assert abs(torch_steps[50] - 0.1) < 0.001
+
+# %% [markdown]
+# Until step 50 the curves of {numref}`fig-two-momenta` are one. A slope of 1 and a learning rate of 0.1 should give steps of 0.1; with momentum they grow to $0.1 \cdot (1 + 0.9 + 0.9^2 + \dots) = 0.1 / (1 - 0.9) = 1$, ten times as long. Then they part. In PyTorch's form the new rate acts at once on everything that was collected. In the classical form the old steps are in the velocity already, and it coasts on: 13 units instead of 5.
+#
+# Neither is wrong. But a schedule that was tuned with one form is another schedule with the other, and a paper's recipe does not always say which it used. Goyal and colleagues met this when they raised the rate during training, and rescale the classical velocity whenever it changes {cite}`goyal2017accurate`. An exercise below asks you to.
+#
+# ## Nesterov looks ahead
+#
+# Momentum measures the slope where it stands and then moves by its velocity. But where it will be carried is known before! Nesterov measured the slope *there* instead {cite}`nesterov1983method`: if the ball is about to roll up the other wall, it feels that one step earlier. Sutskever and colleagues brought the idea to deep learning {cite}`sutskever2013importance`. PyTorch keeps its parameters at the place looked ahead to, and then the rule needs only the gradient there:
+#
+# $$ v \leftarrow \mu v + \frac{\partial L}{\partial w}, \qquad w \leftarrow w - \eta \left( \frac{\partial L}{\partial w} + \mu v \right) . $$ (eq-nesterov)
+#
+# In words: *update the velocity, but step along what it would be after one more push by the same gradient*. That is the last line of `SGD.step`. Watch the two in the valley, from the same start:
+
+# %%
+nesterov = descend(lambda params: SGD(params, 0.1, 0.9, nesterov=True), 100)
+for step in (5, 10, 20, 40):
+    print(
+        f"step {step:2d}  momentum {loss(pytorch[step]):.3f}"
+        f"  Nesterov {loss(nesterov[step]):.3f}"
+    )
+
+# %% tags=["remove-cell"]
+assert loss(nesterov[20]) < loss(pytorch[20])
+assert loss(nesterov[5]) < loss(pytorch[5])
+
+# %% [markdown]
+# The same settings, and Nesterov is ahead: it swings less.
+#
+# ## Adam measures its steps
+#
+# Momentum fixes the direction. It does not fix the unit: multiply the loss by 1,000, and every step is a thousand times as long. And a parameter with small gradients, such as the weight of a pixel that is nearly always paper, moves slowly however long you wait.
+#
+# **Adam** {cite}`kingma2015adam` keeps two running means for every parameter: $m$ of the gradient, which is momentum again, and $v$ of its square, which says how large gradients usually are. These are the *first and second moment*. Then it divides:
+#
+# $$ \begin{aligned} m &\leftarrow \beta_1 m + (1 - \beta_1)\, g , & \hat m &= m / (1 - \beta_1^t) , \\ v &\leftarrow \beta_2 v + (1 - \beta_2)\, g^2 , & \hat v &= v / (1 - \beta_2^t) , \end{aligned} \qquad w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} $$ (eq-adam)
+#
+# where $g$ is the gradient and $t$ counts the steps from 1. In words: *step by the learning rate times the mean gradient, measured in units of its usual size*.
+
+
+# %%
+class Adam:
+    def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+        self.params, self.lr = list(params), lr
+        self.betas, self.eps, self.t = betas, eps, 0
+        self.m = [np.zeros_like(w) for w in self.params]
+        self.v = [np.zeros_like(w) for w in self.params]
+
+    def step(self, grads):
+        self.t += 1
+        beta1, beta2 = self.betas
+        for w, dw, m, v in zip(self.params, grads, self.m, self.v, strict=True):
+            m[...] = beta1 * m + (1 - beta1) * dw
+            v[...] = beta2 * v + (1 - beta2) * dw**2
+            m_hat = m / (1 - beta1**self.t)
+            v_hat = v / (1 - beta2**self.t)
+            w -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+
+
+# %% [markdown]
+# (One tutorial heads its section on Adam with the words *loss function*. A loss says how bad the parameters are. Adam is an optimizer: it never sees the loss, only gradients.)
+#
+# Each constant has one job. $\beta_1 = 0.9$ is the memory for the direction, about $1/(1 - 0.9) = 10$ steps. $\beta_2 = 0.999$ is the memory for the size, about 1,000 steps. $\varepsilon$ keeps $0/0$ from happening to a weight whose gradient has always been zero. Because the size is divided out, the unit of the loss is gone:
+
+# %%
+plain = descend(lambda params: Adam(params, 0.1), 50)
+scaled = descend(lambda params: Adam(params, 0.1), 50, H=1000 * H, c=1000 * c)
+print("same path for 1000 times the loss:", np.allclose(plain, scaled))
+
+# %% tags=["remove-cell"]
+assert np.allclose(plain, scaled)
+
+# %% [markdown]
+# The two divisions that make $\hat m$ and $\hat v$ are the **bias correction**. Both running means start at 0, which is not a gradient that anyone has seen. After the first step $m$ is $0.1\,g$, ten times too small, and $\sqrt v$ is $\sqrt{0.001}\,|g|$, 32 times too small. Leave the correction out: will the first step be too short or too long?
+
+# %% tags=["nbval-check-output"]
+m, v = (1 - 0.9) * 1.0, (1 - 0.999) * 1.0**2  # after one gradient of 1
+corrected = (m / (1 - 0.9)) / np.sqrt(v / (1 - 0.999))
+print(f"corrected {corrected:.2f} lr, uncorrected {m / np.sqrt(v):.2f} lr")
+
+# %% tags=["remove-cell"]
+assert f"{corrected:.2f} {m / np.sqrt(v):.2f}" == "1.00 3.16"
+assert round(1 / np.sqrt(0.001)) == 32
+
+# %% [markdown]
+# Too long, by a factor of three: the larger error is in the denominator. With it, the first step is one learning rate long in every coordinate, whatever the gradient.
+#
+# A last variant. An L2 penalty adds $\lambda w$ to the gradient, as in `SGD`. In Adam that term would be divided by $\sqrt{\hat v}$ like the rest, so weights with large gradients would hardly decay. **AdamW** {cite}`loshchilov2019decoupled` takes the decay out of the gradient, and shrinks all weights alike, by $w \leftarrow w - \eta \lambda w$, next to the Adam step. For SGD the two are the same; for Adam they are not.
+#
+# ## The same steps as PyTorch
+#
+# Now the proof. Two parameters, shaped like the weights and biases of our digits, get 120 random gradients; after 60 steps the learning rate changes. PyTorch's optimizers get the same.
+
+# %%
+import torch
+
+
+def largest_gap(ours, theirs, **settings):
+    rng = np.random.default_rng(0)
+    params = [rng.normal(size=(10, 784)), rng.normal(size=10)]
+    twins = [torch.nn.Parameter(torch.tensor(w)) for w in params]
+    ours, theirs = ours(params, **settings), theirs(twins, **settings)
+    for step in range(120):
+        if step == 60:
+            ours.lr = theirs.param_groups[0]["lr"] = settings["lr"] / 10
+        grads = [rng.normal(size=w.shape) for w in params]
+        ours.step(grads)
+        for twin, dw in zip(twins, grads, strict=True):
+            twin.grad = torch.tensor(dw)
+        theirs.step()
+    gaps = [w - twin.detach().numpy() for w, twin in zip(params, twins)]
+    return max(np.abs(gap).max() for gap in gaps)
+
+
+# %% tags=["nbval-ignore-output"]
+ball = {"lr": 0.1, "momentum": 0.9}
+gaps = {
+    "SGD": largest_gap(SGD, torch.optim.SGD, lr=0.1),
+    "momentum": largest_gap(SGD, torch.optim.SGD, **ball),
+    "Nesterov": largest_gap(SGD, torch.optim.SGD, nesterov=True, **ball),
+    "decay": largest_gap(SGD, torch.optim.SGD, weight_decay=0.01, **ball),
+    "Adam": largest_gap(Adam, torch.optim.Adam, lr=0.1),
+    "classical": largest_gap(ClassicalMomentum, torch.optim.SGD, **ball),
+}
+for name, gap in gaps.items():
+    print(f"{name:<10} {gap:.0e}")
+
+# %% tags=["remove-cell"]
+assert max(gap for name, gap in gaps.items() if name != "classical") < 1e-12
+assert gaps["classical"] > 0.1
+
+# %% [markdown]
+# The first five gaps are rounding, far below one part in a million. The last is the classical form, which agrees for 60 steps and then parts, as it has to. From now on these classes are *the* optimizers; PyTorch's are the same, and faster.
+#
+# ## Five ways down one valley
+#
+# All start at $(-1, -1)$ and take 30 steps. Before you scroll: which of them will go *past* the minimum?
+
+# %%
+runners = {
+    "SGD, lr 0.97": lambda params: SGD(params, 0.97),
+    "SGD, lr 0.1": lambda params: SGD(params, 0.1),
+    "momentum": lambda params: SGD(params, 0.1, 0.9),
+    "Nesterov": lambda params: SGD(params, 0.1, 0.9, nesterov=True),
+    "Adam": lambda params: Adam(params, 0.3),
+}
+paths = {name: descend(make, 30) for name, make in runners.items()}
+
+
+def heights(points, H, c):
+    gap = points - np.linalg.solve(H, c)  # (..., 2)
+    return ((gap @ H) * gap).sum(axis=-1) / 2  # loss above the minimum
+
+
+# %%
+kinds = ("--", "v"), ("-", "s"), ("-", "o"), ("-.", "^"), (":", "D")
+colors = plots.ORANGE, plots.GRAY, plots.BLUE, plots.GREEN, plots.PINK
+looks = {
+    name: {"color": color, "linestyle": line, "marker": marker, "ms": 4}
+    for name, color, (line, marker) in zip(paths, colors, kinds)
+}
+
+
+def point_out(ax, text, at, offset, color="black"):
+    line = {"arrowstyle": "-", "color": color}
+    ax.annotate(text, at, offset, "data", "offset points", line)
+
+
+def draw_valley(ax, H, c, w_range, b_range):
+    W, B = np.meshgrid(np.linspace(*w_range, 200), np.linspace(*b_range, 200))
+    height = heights(np.stack([W, B], axis=-1), H, c)  # (200, 200)
+    levels = height.max() / 2.0 ** np.arange(11, -1, -1)
+    ax.contourf(W, B, height, levels, cmap="Blues", norm="log", alpha=0.35)
+    ax.contour(W, B, height, levels, colors="white", linewidths=1)
+    ax.plot(*np.linalg.solve(H, c), "k*", markersize=13, zorder=5)
+    ax.set(xlabel="w", ylabel="b", aspect="equal")
+    ax.grid(False)
+
+
+# %% mystnb={"figure": {"name": "fig-five-paths", "caption": "Thirty steps of five optimizers down the valley of ink. Left: their paths from one start; the star marks the minimum, and from one contour to the next the loss doubles, measured from there. Right: that height against the step."}, "image": {"alt": "Left, a tilted oval valley with five paths: SGD with the large rate zigzags across it with shrinking swings, SGD with the small rate stops on the way, momentum swings in wide curves around the valley floor and beyond the star, Nesterov follows it more tightly, Adam goes diagonally first and wavers. Right, five curves on a logarithmic scale: momentum, Nesterov and Adam rise and fall, both SGD curves only fall"}}
+names_at = [(1, (30, 4)), (12, (-112, 68)), (6, (48, -4))]
+names_at += [(30, (26, 8)), (4, (-66, 30))]  # which step, and how far off
+
+figure, (ax, curve) = plt.subplots(1, 2, figsize=(9.6, 4.5))
+draw_valley(ax, H, c, (-1.5, 3.3), (-2.9, 1.3))
+for (name, path), (step, offset) in zip(paths.items(), names_at):
+    height = heights(path, H, c)
+    ax.plot(*path.T, linewidth=1.3, **looks[name])
+    point_out(ax, name, path[step], offset, looks[name]["color"])
+    curve.plot(height, linewidth=1.6, markevery=5, **looks[name])
+    curve.annotate(name, (30.8, height[-1]), va="center")
+ax.annotate("start", path[0], (-12, -16), textcoords="offset points")
+curve.set(yscale="log", xlabel="step", title="height above the minimum")
+curve.set(xlim=(-1, 44), xticks=range(0, 31, 10))
+plots.show(figure, "five paths")
+
+# %% tags=["remove-cell"]
+ends = {name: heights(path, H, c)[-1] for name, path in paths.items()}
+if digits.is_mnist:
+    assert ends["Nesterov"] < ends["SGD, lr 0.97"] < ends["momentum"]
+    assert ends["momentum"] < ends["Adam"] < ends["SGD, lr 0.1"]
+rises = {
+    name: (np.diff(heights(q, H, c)) > 0).any() for name, q in paths.items()
+}
+assert not rises["SGD, lr 0.97"] and not rises["SGD, lr 0.1"]
+assert rises["momentum"] and rises["Nesterov"] and rises["Adam"]
+
+# %% [markdown]
+# {numref}`fig-five-paths` has all the characters. SGD with a small rate slides down the steep wall and then hardly moves. SGD just below the limit crosses the valley at every step, and arrives. Momentum swings past the valley floor, then past the minimum, and comes back. Nesterov swings less. Adam's first steps go diagonally, because it moves all coordinates equally far, whatever their slopes.
+#
+# Look at the right side again. Both SGD curves fall at every step; the three others rise in between. An optimizer with a memory may go up, and still be on its way.
+#
+# ## Make the valley round
+#
+# What are these optimizers fighting? The shape of the valley, and nothing else. That shape depends on how we measure $x$. With pixels from 0 to 1 the same digits, the same model and the same loss make a much longer valley. With $x$ normalized to mean 0 and standard deviation 1, as in {ref}`chapter 2 <ch-batches>`, $H$ becomes the identity matrix: a round bowl, with one curvature in all directions.
+
+# %%
+inks = {
+    "normalized": (x - x.mean()) / x.std(),
+    "mean ink is 1": x,
+    "pixels 0 to 1": x * images.mean() / 255,
+}
+for name, ink in inks.items():
+    flat, steep = np.linalg.eigvalsh(valley(ink, y)[0])
+    print(f"{name:<14} condition number {steep / flat:6.1f}")
+
+# %% tags=["remove-cell"]
+conditions = [
+    np.divide(*np.linalg.eigvalsh(valley(ink, y)[0])[::-1])
+    for ink in inks.values()
+]
+if digits.is_mnist:
+    assert [f"{k:.1f}" for k in conditions] == ["1.0", "19.1", "298.7"]
+assert np.allclose(valley(inks["normalized"], y)[0], np.eye(2))
+assert conditions[0] < conditions[1] < conditions[2]
+
+# %% mystnb={"figure": {"name": "fig-round-valley", "caption": "Twenty steps of three optimizers, with the settings of the figure before and from the same guess. Left: ink with mean 1. Right: normalized ink."}, "image": {"alt": "Left, a tilted oval valley: SGD zigzags, momentum swings, Adam takes a bent path. Right, concentric circles: SGD reaches the center in one straight step, while momentum swings through it and back on a straight line and Adam circles around it"}}
+H_bowl, c_bowl = valley(inks["normalized"], y)
+bowl_start = -x.std(), -1 - x.mean()  # the guess -x - 1, in normalized ink
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
+draw_valley(left, H, c, (-1.5, 3.3), (-2.9, 1.3))
+draw_valley(right, H_bowl, c_bowl, (-1.0, 3.0), (-2.2, 1.3))
+for name in ("Adam", "momentum", "SGD, lr 0.97"):
+    look = {"label": name, "linewidth": 1.5, **looks[name]}
+    left.plot(*descend(runners[name], 20).T, **look)
+    bowl = descend(runners[name], 20, bowl_start, H_bowl, c_bowl)
+    right.plot(*bowl.T, **look)
+left.set_title("ink with mean 1")
+right.set_title("normalized ink")
+left.legend(loc="upper right")
+plots.show(figure, "round valley")
+
+# %% tags=["remove-cell"]
+bowl = descend(lambda q: SGD(q, 1.0), 1, bowl_start, H_bowl, c_bowl)
+assert np.allclose(bowl[-1], np.linalg.solve(H_bowl, c_bowl))
+assert np.allclose(bowl_start[0] * inks["normalized"] + bowl_start[1], -x - 1)
+
+# %% [markdown]
+# On the right of {numref}`fig-round-valley` the gradient points straight at the minimum. One step of 0.97 covers 97 % of the way; a learning rate of $1/\lambda = 1$ would cover all of it. Momentum and Adam overshoot: they carry a cure for a disease that is gone.
+#
+# One picture is an anecdote. So take eight different starts, all equally wrong, and for each optimizer the best of 31 learning rates from 0.003 to 3. Count the steps until all eight have come down, for good, to a thousandth of their first height.
+
+
+# %%
+def eight_starts(x):  # the same eight guesses, whatever the unit of x
+    angle = np.arange(8) * np.pi / 4 + 0.2
+    dw = np.cos(angle) / x.std()
+    return np.column_stack([dw, np.sin(angle) - dw * x.mean()])  # (8, 2)
+
+
+def steps_needed(make_optimizer, x):
+    H, _ = valley(x, y)
+    gap = eight_starts(x)  # (8, 2), distance from the minimum
+    optimizer, needed = make_optimizer([gap]), 1
+    for step in range(1, 1001):
+        optimizer.step([gap @ H])
+        height = ((gap @ H) * gap).sum(axis=1).max() / 2  # 0.5 at the start
+        if height > 0.0005:
+            needed = step + 1
+        if height > 1e6 or step > needed + 100:
+            break
+    return needed if needed < step else np.inf
+
+
+# %%
+families = {
+    "SGD": lambda lr: lambda params: SGD(params, lr),
+    "momentum 0.9": lambda lr: lambda params: SGD(params, lr, 0.9),
+    "Nesterov 0.9": lambda lr: lambda params: SGD(params, lr, 0.9, True),
+    "Adam": lambda lr: lambda params: Adam(params, lr),
+}
+lrs = 10 ** np.linspace(-2.5, 0.5, 31)
+fewest = {
+    name: [
+        min(steps_needed(make(lr), ink) for lr in lrs) for ink in inks.values()
+    ]
+    for name, make in families.items()
+}
+print(f"{'':<13}", *(f"{name:>14}" for name in inks))
+for name, row in fewest.items():
+    print(f"{name:<13}", *(f"{steps:14}" for steps in row))
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert fewest["SGD"] == [1, 40, 636]
+    assert fewest["momentum 0.9"] == [54, 59, 68]
+    assert fewest["Nesterov 0.9"] == [2, 38, 54]
+    assert fewest["Adam"] == [58, 58, 64]
+assert fewest["SGD"][0] == 1
+assert fewest["momentum 0.9"][0] > 40 and fewest["Adam"][0] > 40
+assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
+
+# %% [markdown]
+# Read the rows. SGD pays for the condition number: 1 step, 40, 636. Momentum 0.9 and Adam take about 60 steps in any of the three valleys. In the bowl that is 60 times as much as the plainest rule; in the long valley it is a tenth. Momentum and Adam are insurances against long valleys, with a fixed premium. Goh's interactive article lets you turn all these knobs {cite}`goh2017momentum`.
+#
+# So the first cure is not a better optimizer, it is better inputs. Only what normalizing cannot make round is left to momentum and Adam. In a network with many layers, that is a lot.
+#
+# ## 7,850 parameters, and noise
+#
+# Now the real thing: softmax regression on all ten digits, with the gradient $p - y$ of {ref}`chapter 4 <ch-softmax-regression>`. The exact gradient is a mean over 55,000 pictures. We could compute it, and then take one step. Or we could look at a batch of 256, guess the gradient from it, and take 215 steps for the same work. That is the *stochastic* in stochastic gradient descent. How good is the guess?
+
+# %%
+from mnist_course.by_hand.losses import cross_entropy, cross_entropy_gradient
+from mnist_course.data import split_train_valid, to_tensors
+
+X, targets = to_tensors(images, labels)
+X, targets = X.flatten(1).numpy(), targets.numpy()  # (N, 784), (N,)
+train_part, valid_part = split_train_valid(len(X), num_valid=len(X) // 12)
+X_train, y_train = X[train_part], targets[train_part]
+X_valid, y_valid = X[valid_part], targets[valid_part]
+print(X_train.shape, X_valid.shape)
+
+
+# %%
+def weight_gradient(W, b, X, y):
+    return cross_entropy_gradient(X @ W.T + b, y).T @ X  # (10, 784)
+
+
+W, b = np.zeros((10, 784), np.float32), np.zeros(10, np.float32)
+exact = weight_gradient(W, b, X_train, y_train)
+rng = np.random.default_rng(0)
+errors = {}
+for batch_size in (16, 256, 4096):
+    some = [rng.integers(0, len(y_train), batch_size) for _ in range(30)]
+    guesses = [weight_gradient(W, b, X_train[i], y_train[i]) for i in some]
+    gaps = [np.linalg.norm(guess - exact) for guess in guesses]
+    errors[batch_size] = np.mean(gaps) / np.linalg.norm(exact)
+    print(f"{batch_size:5} pictures: off by {100 * errors[batch_size]:5.1f} %")
+
+# %% tags=["remove-cell"]
+ratio_1, ratio_2 = errors[16] / errors[256], errors[256] / errors[4096]
+assert 3.4 < ratio_1 < 4.6 and 3.4 < ratio_2 < 4.6
+if digits.is_mnist:
+    assert X_train.shape == (55_000, 784) and len(X_valid) == 5_000
+
+# %% [markdown]
+# Sixteen times as many pictures make the error four times smaller: it falls with the square root of the batch size, while the work grows with the batch size itself. So precision is expensive, and a rough guess is a bargain. On average the guess is right, because every picture is drawn with the same probability.
+#
+# Here is the loop that we use from now on. It takes any of our optimizers; `schedule` may change the learning rate on the way, and stays out of it until later. `three_runs` repeats it with three shuffles, because one run would not tell skill from luck.
+
+
+# %%
+def train(
+    make_optimizer, num_epochs=1, batch_size=256, seed=0, schedule=None,
+    inputs=X_train,
+):  # fmt: skip
+    W, b = np.zeros((10, 784), np.float32), np.zeros(10, np.float32)
+    optimizer, losses = make_optimizer([W, b]), []
+    lr, num_steps = optimizer.lr, num_epochs * -(-len(y_train) // batch_size)
+    for epoch in range(num_epochs):
+        order = np.random.default_rng((seed, epoch)).permutation(len(y_train))
+        for start in range(0, len(order), batch_size):
+            if schedule:
+                optimizer.lr = lr * schedule(len(losses) / num_steps)
+            batch = order[start : start + batch_size]  # (B,)
+            X, y = inputs[batch], y_train[batch]  # (B, 784), (B,)
+            logits = X @ W.T + b  # (B, 10)
+            losses.append(cross_entropy(logits, y))
+            dlogits = cross_entropy_gradient(logits, y)  # (B, 10)
+            optimizer.step([dlogits.T @ X, dlogits.sum(axis=0)])
+    return W, b, losses
+
+
+def evaluate(W, b, X=X_valid, y=y_valid):
+    logits = X @ W.T + b  # (N, 10)
+    return cross_entropy(logits, y), (logits.argmax(axis=1) == y).mean()
+
+
+def three_runs(make_optimizer, **settings):
+    runs = [train(make_optimizer, seed=seed, **settings) for seed in range(3)]
+    return np.array([evaluate(W, b) for W, b, _ in runs])  # (3, 2)
+
+
+# %%
+for batch_size in (len(y_train), 4096, 256, 16):
+    W, b, losses = train(families["SGD"](0.05), batch_size=batch_size)
+    valid_loss, accuracy = evaluate(W, b)
+    print(
+        f"batches of {batch_size:5}: {len(losses):4} steps,"
+        f"  loss {valid_loss:.3f}  accuracy {100 * accuracy:.1f} %"
+    )
+
+# %% tags=["remove-cell"]
+full = evaluate(*train(families["SGD"](0.05), batch_size=len(y_train))[:2])
+rough = evaluate(*train(families["SGD"](0.05), batch_size=256)[:2])
+if digits.is_mnist:
+    assert f"{100 * full[1]:.1f} {100 * rough[1]:.1f}" == "72.7 90.1"
+    assert rough[0] < valid_loss < 1.1 * rough[0]
+assert rough[0] < full[0]
+
+# %% [markdown]
+# All four looked at every picture once. One exact step gives 73 %, 215 rough ones give 90 %. With batches of 16 the noise starts to cost more than the extra steps bring, at this learning rate; and each step has a fixed price, so the smallest batches are also the slowest.
+#
+# ## The sweep
+#
+# Back to the question of the beginning. Can we say where the good learning rates are before we train? We know the limit: $2/\lambda_\text{max}$. At the start, with all probabilities at 1/10, the second derivatives of the cross-entropy by the logits are $1/10$ on the diagonal minus $1/100$ everywhere, a matrix whose largest eigenvalue is $1/10$. The weights act on the logits through the pixels, so the largest curvature is a tenth of the largest eigenvalue of the mean of $x x^\top$, with a 1 appended to each $x$ for the bias. That is one line:
+
+
+# %%
+def largest_lr(X):
+    X = np.column_stack([X, np.ones(len(X))])  # (N, 785)
+    return 2 / (0.1 * np.linalg.eigvalsh(X.T @ X / len(X))[-1])
+
+
+X_pixels = 0.3081 * X_train[:5_000] + 0.1307  # the same pixels, 0 to 1
+forecast = largest_lr(X_train[:5_000])
+print(f"normalized    {forecast:.3f}")
+print(f"pixels 0 to 1 {largest_lr(X_pixels):.3f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert abs(forecast - 0.08) < 0.003
+    assert abs(largest_lr(X_pixels) - 0.51) < 0.02
+assert 0.03 < forecast < 0.2 and largest_lr(X_pixels) > 3 * forecast
+
+# %% [markdown]
+# A forecast: on normalized digits, SGD should get into trouble somewhere around 0.08. It is a rough one, because the curvature changes while the probabilities do, and batches add noise. Now the experiment: one pass for each of eleven learning rates, three optimizers and three shuffles, 99 in all.
+
+# %%
+from mnist_course.progress import progress
+
+sweep_lrs = 10.0 ** np.arange(-4, 1.1, 0.5)  # (11,)
+sweep = {
+    name: np.array([three_runs(families[name](lr)) for lr in sweep_lrs])
+    for name in progress(("SGD", "momentum 0.9", "Adam"), "sweep")
+}  # (11, 3, 2) each: learning rates, shuffles, loss and accuracy
+
+loss_of = {name: runs[:, :, 0].mean(axis=1) for name, runs in sweep.items()}
+best_lr = {name: sweep_lrs[v.argmin()] for name, v in loss_of.items()}
+for name, lr in best_lr.items():
+    print(f"{name:<12} best at {lr:.4f}: loss {loss_of[name].min():.3f}")
+
+# %%
+sources = {
+    "0.005": families["SGD"](0.005),
+    "0.01, momentum 0.5": lambda params: SGD(params, 0.01, 0.5),
+    "0.8": families["SGD"](0.8),
+}
+sources = {name: three_runs(make) for name, make in sources.items()}
+for name, runs in sources.items():
+    print(f"{name:<18} accuracy {(100 * runs[:, 1]).round()} %")
+
+# %% tags=["remove-cell"]
+low, middle, high = (100 * runs[:, 1] for runs in sources.values())
+if digits.is_mnist:
+    assert (abs(low - 86) < 0.5).all() and (abs(middle - 89) < 0.5).all()
+    assert 70 < high.min() < 80 and 86 < high.max() < 90
+    best_accuracy = max(
+        runs[:, :, 1].mean(axis=1).max() for runs in sweep.values()
+    )
+    assert 0.908 < best_accuracy < 0.918
+
+# %% mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to between 8 and 200. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
+figure, ax = plt.subplots(figsize=(8.4, 4.6))
+for name, look in zip(sweep, ("SGD, lr 0.97", "momentum", "Adam")):
+    values, mean = sweep[name][:, :, 0], loss_of[name]  # (11, 3), (11,)
+    spread = [mean - values.min(axis=1), values.max(axis=1) - mean]
+    ax.errorbar(sweep_lrs, mean, spread, **looks[look])
+    point_out(ax, name, (10, mean[-1]), (14, -14 if name == "SGD" else 6))
+
+places = (0.005, (-20, 44)), (0.01, (16, 44)), (0.8, (56, -6))
+for (name, runs), (lr, offset) in zip(sources.items(), places):
+    ax.plot(lr, runs[:, 0].mean(), "k*", markersize=13, zorder=5)
+    point_out(ax, name, (lr, runs[:, 0].mean()), offset)
+ax.axhline(np.log(10), color=plots.GRAY, linewidth=1)
+ax.annotate("ln 10: knows nothing", (1.1e-4, 2.5), color=plots.GRAY)
+ax.axvline(forecast, color=plots.GRAY, linewidth=1, linestyle="--")
+ax.annotate("forecast ", (forecast, 60), ha="right", color=plots.GRAY)
+ax.set(xscale="log", yscale="log", xlabel="learning rate", xlim=(8e-5, 130))
+ax.set_title("validation loss after one pass")
+ax.set_yticks([0.3, 1, 3, 10, 30, 100], ["0.3", "1", "3", "10", "30", "100"])
+plots.show(figure, "sweep")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert [f"{lr:.1g}" for lr in best_lr.values()] == ["0.1", "0.03", "0.003"]
+    shifted = loss_of["momentum 0.9"][:5] / loss_of["SGD"][2:7]
+    assert np.abs(shifted - 1).max() < 0.05
+    lowest = [v.min() for v in loss_of.values()]
+    assert [f"{v:.2f}" for v in lowest] == ["0.33", "0.31", "0.31"]
+    assert loss_of["SGD"][-1] > 8 and 150 < loss_of["Adam"][-1] < 250
+for values in loss_of.values():
+    assert values.min() < np.log(10) and values[-1] > 3 * values.min()
+
+# %% [markdown]
+# {numref}`fig-sweep` answers the opening question, and three more.
+#
+# *Where are the good ones?* For SGD around 0.1, close to the forecast of 0.08. To the right of it the bars grow: luck begins to decide.
+#
+# *Are the three tutorials right?* 0.005 and 0.01 lie far down the left slope: not wrong, slow. 0.8 lies beyond the limit.
+#
+# *What does momentum 0.9 do?* Compare its left half with that of SGD: it is the same curve, shifted by a factor of ten. Steps ten times as long, as {numref}`fig-two-momenta` showed; where steps are too short, that is all that momentum does. So learning rates of different optimizers cannot be compared, and whoever adds momentum 0.9 should first divide the rate by ten.
+#
+# *Which optimizer wins?* At their best, the losses are 0.33, 0.31 and 0.31. The choice of the learning rate moves the loss by a factor of hundreds, the choice of the optimizer by 6 %. Adam's best rate is another number again, 0.003, because its steps are measured in another unit.
+#
+# ## What the machine has to do with it
+#
+# "The right learning rate depends on your machine." There is no machine in {eq}`eq-update`. There is a curvature, and the curvature depends on the inputs: our forecast for pixels from 0 to 1 was 0.51, six times as much as for normalized ones. The tutorial with 0.8 defines a normalization, and then forgets to use it. Take its rate to its pixels:
+
+# %%
+X_pixels = 0.3081 * X_train + 0.1307  # (55000, 784), from 0 to 1
+for seed in range(3):
+    W, b, _ = train(families["SGD"](0.8), seed=seed, inputs=X_pixels)
+    valid_loss, accuracy = evaluate(W, b, 0.3081 * X_valid + 0.1307)
+    print(f"shuffle {seed}: loss {valid_loss:.2f} ({100 * accuracy:.0f} %)")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert valid_loss < 0.36 and accuracy > 0.895
+assert valid_loss < 1.5
+
+# %% [markdown]
+# The same rate, three times the same good result. 0.8 was never a property of a computer; it was a property of the pixels.
+#
+# Still, somebody may have seen a difference between two machines. Let us look for one. The next cell trains the same layer a second time, with PyTorch, on the best device that it finds; order of the batches, start and rate are the same. These three lines are in every PyTorch training loop: `zero_grad`, because `backward` *adds* to what is in `.grad`; `backward`, which computes the gradients; and `step`, our subject.
+
+# %%
+import torch.nn.functional as F
+from torch import nn
+
+from mnist_course.data import Batches
+from mnist_course.device import device
+
+where = device()
+X_there = torch.from_numpy(X_train).to(where)  # (N, 784)
+y_there = torch.from_numpy(y_train).to(where)  # (N,)
+
+
+def train_torch(model, lr, seed=0):
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    losses = []
+    for X, y in Batches(X_there, y_there, 256, shuffle=True, seed=seed):
+        loss = F.cross_entropy(model(X), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def zero_layer():
+    layer = nn.Linear(784, 10).to(where)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+# %% tags=["nbval-ignore-output"]
+drift = {}
+for lr in (0.05, 0.8):
+    layer = zero_layer()
+    train_torch(layer, lr)
+    W, b = (p.detach().cpu().numpy() for p in layer.parameters())
+    theirs = evaluate(W, b)[0]
+    ours = evaluate(*train(families["SGD"](lr))[:2])[0]
+    drift[lr] = abs(theirs - ours)
+    print(f"lr {lr:<4}  ours {ours:.3f}  PyTorch's {theirs:.3f}")
+
+# %% tags=["remove-cell"]
+assert drift[0.05] < 0.005
+if digits.is_mnist:
+    assert drift[0.8] > 3 * drift[0.05]
+
+# %% [markdown]
+# At 0.05 the two programs agree to three decimals. At 0.8 they do not. Both round their sums in the seventh digit, each in its own way. Below the limit every step shrinks such a difference; above it every step *multiplies* it, as it multiplies the distance from the minimum. So the result depends on the machine if the rate is too high. That may be what the tutorial saw.
+#
+# ## Too high, too low, and how to tell
+#
+# Here is what you see if you print the loss of each batch. The last curve is a network with one hidden layer of ReLU units, of which a later chapter has more to say; it fails in a way of its own.
+
+# %%
+torch.manual_seed(0)
+hidden = nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
+hidden = hidden.to(where)
+curves = {
+    "lr 0.0003: too low": train(families["SGD"](0.0003))[2],
+    "lr 0.1: good": train(families["SGD"](0.1))[2],
+    "lr 10: too high": train(families["SGD"](10.0))[2],
+    "lr 5, hidden layer": train_torch(hidden, 5.0),
+}
+with torch.no_grad():
+    awake = (hidden[:2](X_there) > 0).any(dim=0).sum().item()
+print(f"{awake} of the 64 hidden units still answer to any picture")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert awake < 16
+    assert abs(np.median(curves["lr 5, hidden layer"][-50:]) - np.log(10)) < 0.1
+    assert np.median(curves["lr 10: too high"][-50:]) > 3
+    assert 1.4 < np.mean(curves["lr 0.0003: too low"][-20:]) < 2.0
+    assert np.mean(curves["lr 0.1: good"][-20:]) < 0.45
+assert curves["lr 0.1: good"][-1] < np.log(10)
+
+# %% mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike above 1,000, then a flat line at 2.3 with rare spikes"}}
+figure, panels = plt.subplots(1, 4, figsize=(9.6, 3), sharex=True, sharey=True)
+for ax, (name, losses) in zip(panels, curves.items()):
+    ax.plot(losses, linewidth=1.2)
+    ax.axhline(np.log(10), color=plots.GRAY, linewidth=1, linestyle="--")
+    ax.set_title(name, fontsize=10)
+    ax.set(yscale="log", xlabel="step")
+panels[0].annotate("ln 10", (150, 2.6), color=plots.GRAY)
+panels[0].set_yticks([0.3, 1, 10, 100, 1000], [0.3, 1, 10, 100, 1000])
+panels[0].set_ylabel("loss of the batch")
+plots.show(figure, "too high")
+
+# %% [markdown]
+# Four pictures in {numref}`fig-too-high` to remember, each with the dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line; it would get there, next week. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, tens of times worse than knowing nothing. *Too high, with a hidden layer*: an explosion in the first steps pushes the ReLU units so far down that they answer zero to every picture, their gradients are zero too, and what is left is a flat line at 2.30. It looks calm, and it is dead.
+#
+# The fourth kind of failure needs a loss that nothing holds back. In the valley at three times the limit, a step multiplies the distance by −5:
+
+# %%
+p, seen = np.array([-1.0, -1.0]), []
+with np.errstate(over="ignore", invalid="ignore"):
+    while not np.isnan(p).any():
+        p -= 3 * limit * (H @ p - c)
+        seen.append(loss(p))
+print(f"step  1: {seen[0]:.0f}, step 10: {seen[9]:.0e}")
+print(f"inf from step {np.isinf(seen).argmax() + 1} on")
+print(f"nan from step {np.isnan(seen).argmax() + 1} on")
+
+# %% tags=["remove-cell"]
+assert 150 < np.isinf(seen).argmax() < np.isnan(seen).argmax() < 1_000
+
+# %% [markdown]
+# First the loss outgrows the largest float and becomes `inf`; then infinity minus infinity is not a number, and **NaN** spreads to every parameter. From there no optimizer comes back. The ones in our package refuse, and name the usual suspect:
+
+# %%
+from mnist_course.by_hand import optimizers
+
+try:
+    optimizers.SGD([np.zeros(2)], lr=0.1).step([np.array([np.nan, 1.0])])
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## A learning rate that changes
+#
+# A large rate is good at the start, when the way is long, and bad at the end, when the noise of the batches keeps throwing the weights about. So let it fall. The simplest schedule is a straight line from the full rate to 0 at the last step. Each optimizer gets its best rate of the sweep and the next higher one, three passes, three shuffles:
+
+# %%
+schedules = {"constant": None, "falling": lambda done: 1 - done}
+results = {}
+for name in progress(best_lr, "schedules"):
+    for lr in (best_lr[name], best_lr[name] * 10**0.5):
+        print(f"{name:<12} lr {lr:.3f}", end="")
+        for kind, schedule in schedules.items():
+            runs = three_runs(
+                families[name](lr), num_epochs=2, schedule=schedule
+            )
+            value, accuracy = results[name, round(lr, 3), kind] = runs.mean(0)
+            print(f"  {kind} {value:.3f} ({100 * accuracy:.1f} %)", end="")
+        print()
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    for (name, lr, kind), (value, _) in results.items():
+        if kind == "falling":
+            better = value < results[name, lr, "constant"][0]
+            assert better == ((name, lr) != ("SGD", 0.1)), (name, lr)
+    winner = min(results, key=lambda key: results[key][0])
+    assert winner == ("Adam", 0.01, "falling")
+    percent = {key: f"{100 * acc:.1f}" for key, (_, acc) in results.items()}
+    assert percent["Adam", 0.01, "constant"] == "90.0"
+    assert percent["Adam", 0.01, "falling"] == "92.0"
+    constant = [a for k, a in percent.items() if k[2] == "constant"]
+    assert max(constant) == "91.4"
+assert len(results) == 12
+
+# %% [markdown]
+# The falling rate is better in every row but the first, where the steps were none too long and shortening them costs way. For Adam at 0.01 the same two passes give 90.0 % with a constant rate and 92.0 % with a falling one. And the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
+#
+# The other half of many schedules is a **warm-up**: rise from almost nothing during the first steps. Training with very large batches needs it {cite}`goyal2017accurate`. Does one layer?
+
+# %%
+warm_up = lambda done: min(done / 0.1 + 0.001, (1 - done) / 0.9)
+chosen = families["Adam"](10**-2)
+warm = three_runs(chosen, num_epochs=2, schedule=warm_up)
+cold = three_runs(chosen, num_epochs=2, schedule=schedules["falling"])
+print(f"with warm-up {warm[:, 0].round(3)}, without {cold[:, 0].round(3)}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert np.abs(warm[:, 0] - cold[:, 0]).max() < 0.004
+
+# %% [markdown]
+# It does not: whatever the difference, it is in the third decimal. Keep a tool where it was measured to help.
+#
+# ## One look at the test set
+#
+# The choice was made on validation data: Adam, 0.01, falling to 0. The test set is used here and nowhere else in this chapter. Beside it stands the accuracy on the *training* digits.
+
+# %%
+X_test, y_test = to_tensors(digits.test_images, digits.test_labels)
+X_test, y_test = X_test.flatten(1).numpy(), y_test.numpy()
+
+accuracies, known = [], []
+for seed in range(3):
+    W, b, _ = train(chosen, 2, seed=seed, schedule=schedules["falling"])
+    accuracies.append(100 * evaluate(W, b, X_test, y_test)[1])
+    known.append(100 * evaluate(W, b, X_train, y_train)[1])
+mean, sd = np.mean(accuracies), np.std(accuracies, ddof=1)
+print(f"test {mean:.1f} ± {sd:.1f} %, training {np.mean(known):.1f} % (3 runs)")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert 92.0 < mean < 92.8 and sd < 0.25
+    assert f"{np.mean(known):.0f}" == "93"
+assert mean > 70
+
+# %% [markdown]
+# After two passes about 92 %, as much as {ref}`chapter 4 <ch-softmax-regression>` reached in five. And there it stays: even of the pictures that it was trained on, this layer gets only 93 % right. It does not need more steps, or better ones. It needs to be able to say more.
+
+# %%
+from mnist_course.progress import headline
+
+headline(
+    f"one layer, Adam with a falling rate: {mean:.1f} % of the test digits"
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# Replace each `...` by your answer and run the cell.
+#
+# :::{exercise}
+# :label: ex-opt-step
+# (A minute.) A weight is 3, its gradient is −2, the learning rate is 0.1. What is the weight after one step of gradient descent?
+# :::
+
+# %%
+from mnist_course.checks import check, check_solution, summary
+
+answer = ...
+check("06.step", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-keep
+# (Two minutes.) Training goes well with plain SGD and a learning rate of 0.1. You add momentum 0.95. Which learning rate keeps the steps on a long, steady slope as long as they were?
+# :::
+
+# %%
+answer = ...
+check("06.keep", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-first
+# (Two minutes; most people guess wrong.) Two parameters have the gradients 1000 and 0.001. How far does the first step of Adam move each of them, with its default learning rate of 0.001?
+# :::
+
+# %%
+answer = ...  # two lengths
+check("06.first", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-halve
+# (Ten minutes.) The loss is $\frac12 (10\, w_1^2 + w_2^2)$, the start is $(1, 1)$, and gradient descent has a learning rate of 0.19. Count the steps until the loss is below a thousandth of its first value. Now change one line and halve the learning rate. Predict the new count, write your prediction down, then count.
+# :::
+
+# %%
+answer = ...  # two counts, for 0.19 and for 0.095
+check("06.halve", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-uncorrected
+# (Ten minutes.) Take the bias correction out of Adam: `m_hat = m`, `v_hat = v`. On a steady slope its first step is 3.16 learning rates long. Does that error fade from the second step on? Predict, then find the longest of its steps. Which one is it, and how many learning rates long?
+# :::
+
+# %%
+answer = (
+    ...
+)  # number of the step (the first is 1), its length in learning rates
+check("06.uncorrected", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-break
+# (Half an hour, breaking things on purpose.) "Adam never moves a parameter by much more than the learning rate." Break that: hand in the gradients that one parameter gets, step by step, such that the last step of Adam is at least twice the learning rate long. At most 10,000 gradients, default settings. A hint: what must $\hat v$ believe for that?
+# :::
+
+# %%
+answer = ...  # a list of numbers
+check("06.break", answer)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-correction
+# (Half an hour.) Make the classical form agree with PyTorch's when the learning rate changes. The function gets the parameter, its classical velocity, the gradient, the learning rate of this step and that of the step before, and the momentum; it returns the new parameter and the new velocity.
+# :::
+
+
+# %%
+def corrected_step(w, v, dw, lr, last_lr, momentum):
+    return ...
+
+
+check("06.correction", corrected_step)
+
+# %% [markdown]
+# :::{exercise}
+# :label: ex-opt-curvature
+# (An evening.) The forecast of this chapter needed a formula for the curvature. For a network there is none, but there is a trick. Where the gradient is $g(w)$, the difference $(g(w + \epsilon u) - g(w - \epsilon u)) / 2\epsilon$ is $H u$: the curvature in the direction $u$, without ever writing down $H$. Start with a random $u$, replace it by $Hu$ scaled to length 1, and repeat: it turns into the steepest direction. (This is called *power iteration*.) Write a function that takes a gradient function and a place and returns the largest curvature there. Then use it on softmax regression, at the start and after training: does the largest stable learning rate change on the way?
+# :::
+
+
+# %%
+def largest_curvature(gradient, w):
+    return ...
+
+
+check("06.curvature", largest_curvature)
+
+# %%
+summary()
+
+# %% [markdown]
+# ## Summary
+#
+# * The largest stable learning rate is 2 divided by the largest curvature. It depends on the model and on the scale of its inputs, and on no machine; the best one is usually not far below.
+# * Momentum keeps a share of the last step, Adam measures steps in units of the usual gradient. Each is six lines, and you have written it. Both pay off in long valleys, and normalizing makes valleys short.
+# * Momentum is written in two ways, which agree as long as the learning rate stays. Compare learning rates only within one optimizer, over powers of ten, on validation data, together with their schedule.
+# * A loss that jumps, stands at $\ln K$ or is NaN: the rate is too high. A straight, slowly falling line: too low.
+#
+# Next: the optimizer is fine, and 93 % of the *training* digits is all that one layer can do. The question of the next chapter is what changes if we stack layers on top of each other.
+
+# %% [markdown]
+# ## Solutions
+#
+# :::{solution-start} ex-opt-step
+# :class: dropdown
+# :::
+#
+# The slope is negative, so downhill is to the right: $3 - 0.1 \cdot (-2) = 3.2$.
+
+# %%
+check_solution("06.step", 3 - 0.1 * -2)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-keep
+# :class: dropdown
+# :::
+#
+# On a steady slope the velocity grows to $1/(1 - \mu) = 20$ gradients. A twentieth of the learning rate makes up for it.
+
+# %%
+check_solution("06.keep", 0.1 * (1 - 0.95))
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-first
+# :class: dropdown
+# :::
+#
+# After one step the corrected moments are $\hat m = g$ and $\hat v = g^2$, and $g / \sqrt{g^2}$ is $\pm 1$. Both move by 0.001. (The $\varepsilon$ shortens the second by one part in 100,000.)
+
+# %%
+check_solution("06.first", [0.001, 0.001])
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-halve
+# :class: dropdown
+# :::
+#
+# Not twice as many, but fewer. At 0.19 the steep axis is close to its limit of 0.2, and its distance shrinks by a factor of only $|1 - 0.19 \cdot 10| = 0.9$ per step. At 0.095 that factor is 0.05, and the flat axis, at $1 - 0.095 = 0.905$, is the slow one.
+
+
+# %%
+def count_steps(lr):
+    w, curvature, steps = np.array([1.0, 1.0]), np.array([10.0, 1.0]), 0
+    while (curvature * w**2).sum() >= 0.001 * curvature.sum():
+        w -= lr * curvature * w
+        steps += 1
+    return steps
+
+
+counts = [count_steps(0.19), count_steps(0.095)]
+print(counts)
+check_solution("06.halve", counts)
+
+# %% tags=["remove-cell"]
+assert counts[1] < counts[0]
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-uncorrected
+# :class: dropdown
+# :::
+#
+# It grows first. $m$ forgets its zero after some ten steps, while $\sqrt v$ is still far too small; only after thousands of steps has $v$ caught up. So without the correction the first steps are the wildest, when the weights are random and the gradients mean least.
+
+# %%
+t = np.arange(1, 10_001)
+lengths = (1 - 0.9**t) / np.sqrt(1 - 0.999**t)  # (10000,), in learning rates
+print(f"step {t[lengths.argmax()]}: {lengths.max():.2f}")
+check_solution("06.uncorrected", [t[lengths.argmax()], lengths.max()])
+
+# %% tags=["remove-cell"]
+assert lengths[999] > 1.2 and abs(lengths[-1] - 1) < 0.001
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-break
+# :class: dropdown
+# :::
+#
+# $\hat v$ must believe that gradients are small. A long silence, then a shout: $m$ takes a tenth of the new gradient, $\sqrt v$ only $\sqrt{0.001}$ of it, and the ratio is up to $0.1 / 0.0316 = 3.16$. Kingma and Ba give this bound in their paper {cite}`kingma2015adam`. It happens: think of a pixel in the corner that is paper in ten thousand pictures and ink in the next.
+
+# %%
+w = np.zeros(1)
+optimizer = Adam([w])
+for dw in [0.0] * 2000 + [1.0]:
+    before = w.copy()
+    optimizer.step([np.array([dw])])
+print(f"{np.abs(w - before)[0] / optimizer.lr:.2f} learning rates")
+check_solution("06.break", [0.0] * 2000 + [1.0])
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-correction
+# :class: dropdown
+# :::
+#
+# The classical velocity is $-\eta\, v_\text{PyTorch}$ with the *old* $\eta$ in it. Exchange the unit before you use it.
+
+
+# %%
+def corrected_step(w, v, dw, lr, last_lr, momentum):
+    v = momentum * v * (lr / last_lr) - lr * dw
+    return w + v, v
+
+
+check_solution("06.correction", corrected_step)
+
+# %% [markdown]
+# :::{solution-end}
+# :::
+#
+# :::{solution-start} ex-opt-curvature
+# :class: dropdown
+# :::
+
+
+# %%
+def largest_curvature(gradient, w, num_rounds=100, epsilon=1e-3):
+    u = np.random.default_rng(0).normal(size=w.shape)
+    for _ in range(num_rounds):
+        u = u / np.linalg.norm(u)
+        shift = epsilon * u
+        Hu = (gradient(w + shift) - gradient(w - shift)) / (2 * epsilon)
+        curvature, u = (u * Hu).sum(), Hu
+    return curvature
+
+
+check_solution("06.curvature", largest_curvature)
+
+# %%
+X_few = np.column_stack([X_train[:5_000], np.ones(len(X_train[:5_000]))])
+
+
+def gradient(Wb):  # (10, 785): weights and, in the last column, biases
+    return cross_entropy_gradient(X_few @ Wb.T, y_train[:5_000]).T @ X_few
+
+
+W, b, _ = train(families["SGD"](0.1))
+places = {"start": np.zeros((10, 785)), "after": np.column_stack([W, b])}
+for name, place in places.items():
+    curvature = largest_curvature(gradient, place.astype(float), 20)
+    print(f"{name}: curvature {curvature:.1f}, limit {2 / curvature:.2f}")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    start = largest_curvature(gradient, places["start"], 20)
+    assert abs(2 / start - forecast) < 0.002
+
+# %% [markdown]
+# :::{solution-end}
+# :::

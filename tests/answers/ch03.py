@@ -1,0 +1,131 @@
+"""Chapter 3: answers that must be accepted, and slips that must not."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from mnist_course.data import load_data
+
+
+def _squared(scores, labels, factor=2, right=True, mean=True, sign=1):
+    rows = np.arange(len(labels))
+    gaps = scores - scores[rows, labels][:, None] + 1
+    dscores = factor * np.maximum(0, gaps)
+    dscores[rows, labels] = 0
+    if right:
+        dscores[rows, labels] = -dscores.sum(axis=1)
+    return sign * (dscores / len(labels) if mean else dscores)
+
+
+def _hinge(scores, labels):
+    rows = np.arange(len(labels))
+    dscores = (scores - scores[rows, labels][:, None] + 1 > 0).astype(float)
+    dscores[rows, labels] = 0
+    dscores[rows, labels] = -dscores.sum(axis=1)
+    return dscores / len(labels)
+
+
+def _by_autograd(loss):
+    def gradient(scores, labels):
+        Z = torch.tensor(scores, requires_grad=True)
+        loss(Z, torch.tensor(labels)).backward()
+        return Z.grad
+
+    return gradient
+
+
+def _squared_loss(Z, y):
+    return Z.shape[1] * F.multi_margin_loss(Z, y, p=2)
+
+
+def _max_loss(Z, y):
+    gaps = Z - Z.gather(1, y[:, None]) + 1
+    gaps = gaps.scatter(1, y[:, None], 0.0)
+    return gaps.max(dim=1).values.mean()
+
+
+def _max_by_loop(scores, labels, content=True, mean=True, itself=False, sign=1):
+    dscores = np.zeros_like(scores)
+    for i, (row, label) in enumerate(zip(scores, labels, strict=True)):
+        others = [j for j in range(len(row)) if itself or j != label]
+        worst = max(others, key=lambda j: row[j])
+        if not content or row[worst] - row[label] + 1 > 0:
+            dscores[i, worst] += sign
+            dscores[i, label] -= sign
+    return dscores / len(labels) if mean else dscores
+
+
+ZEROS = np.zeros((10, 784)), np.zeros(10)
+SAME = np.tile(np.linspace(-1, 1, 784), (10, 1)), np.full(10, 3.0)
+
+
+def _means():
+    digits = load_data()
+    X, y = digits.train_images.reshape(-1, 784) / 255, digits.train_labels
+    W = np.stack([X[y == k].mean(axis=0) for k in range(10)])
+    return W, -0.5 * (W**2).sum(axis=1)
+
+
+RIGHT = {
+    "03.hand": [1.6, np.float32(1.6), torch.tensor(1.6), [1.6]],
+    "03.zeros": [999, 999.0, np.int64(999), torch.tensor([999.0])],
+    "03.decay": [0.02, np.float32(0.02), torch.tensor(0.02)],
+    "03.ten": ["b", " B "],
+    "03.break": [
+        ZEROS,
+        SAME,
+        list(ZEROS),
+        (torch.zeros(10, 784), torch.zeros(10)),
+        (np.zeros((10, 784), np.float32).tolist(), [0.5] * 10),
+    ],
+    "03.squared": [
+        _squared,
+        _by_autograd(_squared_loss),
+        lambda z, y: _squared(z, y).tolist(),
+        lambda z, y: _squared(z, y).astype(np.float32),
+    ],
+    "03.max": [
+        _max_by_loop,
+        _by_autograd(_max_loss),
+        lambda z, y: torch.tensor(_max_by_loop(z, y), dtype=torch.float32),
+    ],
+}
+
+WRONG = {
+    "03.hand": [2.6, 0.2, 1.3, 1.2, 1.6 / 3, 0.4, 4.7, 1.6001 + 0.1, float("nan"), [1.2, 0.4]],
+    "03.zeros": [0, 1, 1000, 0.999, 9, np.log(1000), 998, True, float("inf")],
+    "03.decay": [0.01, 0.005, 0.1, 0.0001, 0.04, "0.02"],
+    "03.ten": ["a", "c", "d", "", "10", 2],
+    "03.break": [
+        _means(),
+        (np.zeros((784, 10)), np.zeros(10)),
+        (np.zeros((10, 784)), np.zeros((10, 1))),
+        np.zeros((10, 784)),
+        (np.full((10, 784), np.nan), np.zeros(10)),
+        (np.zeros((10, 784)), np.arange(10.0)),
+        (1e-6 * np.arange(7840.0).reshape(10, 784), np.zeros(10)),
+        (np.zeros((10, 784)), None),
+        0,
+    ],
+    "03.squared": [
+        lambda z, y: _squared(z, y, factor=1),
+        lambda z, y: _squared(z, y, right=False),
+        lambda z, y: _squared(z, y, mean=False),
+        lambda z, y: _squared(z, y, sign=-1),
+        lambda z, y: _squared(z, y) / z.shape[1],
+        _hinge,
+        lambda z, y: _squared(z, y).sum(),
+        lambda z, y: np.full_like(z, np.nan),
+        lambda z, y: _squared(z, y)[:, :1],
+    ],
+    "03.max": [
+        _hinge,
+        lambda z, y: _max_by_loop(z, y, content=False),
+        lambda z, y: _max_by_loop(z, y, mean=False),
+        lambda z, y: _max_by_loop(z, y, itself=True),
+        lambda z, y: _max_by_loop(z, y, sign=-1),
+        lambda z, y: np.maximum(0, _max_by_loop(z, y)),
+        lambda z, y: _max_by_loop(z, y) / z.shape[1],
+        lambda z, y: None,
+    ],
+}

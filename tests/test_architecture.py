@@ -1,0 +1,102 @@
+"""The house rules: imports run one way, starts are light, public names are documented."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from mnist_course.chapters import ROOT
+
+PACKAGE = ROOT / "mnist_course"
+# Each module may import only from those before it.
+FLOORS = [
+    ["files", "progress"],
+    ["idx", "by_hand.inputs", "device", "plots", "checks"],
+    ["by_hand.losses", "by_hand.network", "by_hand.optimizers", "graphs", "download"],
+    ["practice"],
+    ["data"],
+    ["training", "exercises"],
+    ["chapters"],
+    ["cli"],
+    ["__main__"],
+]
+ORDER = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+NUMPY_ONLY = ["idx", "by_hand.losses", "by_hand.network", "by_hand.optimizers", "checks", "data"]
+
+
+def _modules():
+    return sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
+
+
+def _name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "exercises" if parts[0] == "exercises" else ".".join(parts)
+
+
+def _imports(path):
+    """Yield the names of the course's own modules that a file imports, wherever it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "mnist_course":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_course."):
+            yield node.module.removeprefix("mnist_course.")
+
+
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_imports_run_downward_only(path):
+    own = ORDER[_name(path)]
+    for imported in _imports(path):
+        if imported == "exercises" and _name(path) == "checks":
+            continue  # the registry looks its entries up by name when they are asked for
+        floor = ORDER["exercises" if imported.startswith("exercises") else imported]
+        assert floor < own, f"{_name(path)} imports {imported}"
+
+
+@pytest.mark.parametrize("module", ["", *[f".{name}" for name in NUMPY_ONLY]])
+def test_light_modules_load_neither_torch_nor_matplotlib(module):
+    code = (
+        f"import sys, mnist_course{module}\n"
+        "print(sorted({'torch', 'matplotlib', 'torchvision'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=_name)
+def test_public_functions_document_parameters_and_have_type_hints(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    if _name(path) in ("exercises", "cli", "__main__"):
+        return
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            doc = ast.get_docstring(node) or ""
+            arguments = [*node.args.args, *node.args.kwonlyargs]
+            assert doc, node.name
+            assert not arguments or "Parameters" in doc or "Raises" in doc, node.name
+            assert node.returns is not None, node.name
+            assert all(a.annotation for a in arguments), node.name
+
+
+def test_nothing_in_the_repository_unpickles_or_evaluates():
+    forbidden = ("weights_only=" + "False", "pickle.load", "eval" + "(", "exec" + "(")
+    for path in [*_modules(), *(ROOT / "notebooks").glob("*.py")]:
+        text = path.read_text().replace(".eval(", "")
+        assert not [word for word in forbidden if word in text], path.name
+
+
+def test_every_package_that_is_imported_is_required():
+    names = set()
+    for path in [*_modules(), *(ROOT / "notebooks").glob("*.py"), *(ROOT / "tests").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    names -= set(sys.stdlib_module_names) | {"mnist_course", "tests"}
+    required = (ROOT / "requirements.txt").read_text().replace("-", "_").lower()
+    distributions = {"sklearn": "scikit_learn", "IPython": "ipykernel", "PIL": "pillow",
+                     "matplotlib_inline": "ipykernel", "_pytest": "pytest"}  # fmt: skip
+    missing = [n for n in names if f"\n{distributions.get(n, n).lower()}" not in required]
+    assert missing == []
