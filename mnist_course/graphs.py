@@ -154,7 +154,7 @@ def draw_sum(parts: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
         ax.grid(False)
         ax.spines[:].set(visible=True, color=GRAY)
         for row, column in np.ndindex(rows, columns):
-            text = f"{matrix[row, column]:g}".replace("-", "−")
+            text = f"{matrix[row, column] + 0.0:g}".replace("-", "−")  # -0.0 + 0.0 is 0.0
             ax.text(column, row, text, ha="center", va="center", fontsize=9.5)
         if position:
             sign = "=" if position == len(parts) else "+"

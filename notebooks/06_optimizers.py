@@ -506,8 +506,8 @@ def draw_valley(ax, H, c, w_range, b_range):
 
 
 # %% mystnb={"figure": {"name": "fig-five-paths", "caption": "Thirty steps of five optimizers down the valley of ink. Left: their paths from one start; the star marks the minimum, and from one contour to the next the loss doubles, measured from there. Right: that height against the step."}, "image": {"alt": "Left, a tilted oval valley with five paths: SGD with the large rate zigzags across it with shrinking swings, SGD with the small rate stops on the way, momentum swings in wide curves around the valley floor and beyond the star, Nesterov follows it more tightly, Adam goes diagonally first and wavers. Right, five curves on a logarithmic scale: momentum, Nesterov and Adam rise and fall, both SGD curves only fall"}}
-names_at = [(1, (30, 4)), (12, (-112, 68)), (6, (48, -4))]
-names_at += [(30, (26, 8)), (4, (-66, 30))]  # which step, and how far off
+names_at = [(1, (30, 4)), (12, (-92, 72)), (6, (48, -4))]
+names_at += [(30, (26, 8)), (3, (-72, 16))]  # which step, and how far off
 
 figure, (ax, curve) = plt.subplots(1, 2, figsize=(9.6, 4.5))
 draw_valley(ax, H, c, (-1.5, 3.3), (-2.9, 1.3))
@@ -576,7 +576,7 @@ for name in ("Adam", "momentum", "SGD, lr 0.97"):
     right.plot(*bowl.T, **look)
 left.set_title("ink with mean 1")
 right.set_title("normalized ink")
-left.legend(loc="upper right")
+left.legend(loc="lower left")
 plots.show(figure, "round valley")
 
 # %% tags=["remove-cell"]
@@ -734,8 +734,8 @@ full = evaluate(*train(families["SGD"](0.05), batch_size=len(y_train))[:2])
 rough = evaluate(*train(families["SGD"](0.05), batch_size=256)[:2])
 if digits.is_mnist:
     assert f"{100 * full[1]:.1f} {100 * rough[1]:.1f}" == "72.7 90.1"
-    assert rough[0] < valid_loss < 1.1 * rough[0]
-assert rough[0] < full[0]
+    assert rough[0] < valid_loss < 1.1 * rough[0] < 0.3 * full[0]
+assert full[0] < np.log(10)
 
 # %% [markdown]
 # All four looked at every picture once. One exact step gives 73 %, 215 rough ones give 90 %. With batches of 16 the noise starts to cost more than the extra steps bring, at this learning rate; and each step has a fixed price, so the smallest batches are also the slowest.
@@ -807,7 +807,7 @@ for name, look in zip(sweep, ("SGD, lr 0.97", "momentum", "Adam")):
     ax.errorbar(sweep_lrs, mean, spread, **looks[look])
     point_out(ax, name, (10, mean[-1]), (14, -14 if name == "SGD" else 6))
 
-places = (0.005, (-20, 44)), (0.01, (16, 44)), (0.8, (56, -6))
+places = (0.005, (-20, 44)), (0.01, (-34, -42)), (0.8, (56, -6))
 for (name, runs), (lr, offset) in zip(sources.items(), places):
     ax.plot(lr, runs[:, 0].mean(), "k*", markersize=13, zorder=5)
     point_out(ax, name, (lr, runs[:, 0].mean()), offset)
@@ -815,7 +815,8 @@ ax.axhline(np.log(10), color=plots.GRAY, linewidth=1)
 ax.annotate("ln 10: knows nothing", (1.1e-4, 2.5), color=plots.GRAY)
 ax.axvline(forecast, color=plots.GRAY, linewidth=1, linestyle="--")
 ax.annotate("forecast ", (forecast, 60), ha="right", color=plots.GRAY)
-ax.set(xscale="log", yscale="log", xlabel="learning rate", xlim=(8e-5, 130))
+ax.set(xscale="log", yscale="log", xlabel="learning rate")
+ax.set(xlim=(8e-5, 130), ylim=(0.15, 350), xticks=10.0 ** np.arange(-4, 2))
 ax.set_title("validation loss after one pass")
 ax.set_yticks([0.3, 1, 3, 10, 30, 100], ["0.3", "1", "3", "10", "30", "100"])
 plots.show(figure, "sweep")
@@ -856,7 +857,7 @@ for seed in range(3):
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert valid_loss < 0.36 and accuracy > 0.895
-assert valid_loss < 1.5
+assert np.isfinite(valid_loss)
 
 # %% [markdown]
 # The same rate, three times the same good result. 0.8 was never a property of a computer; it was a property of the pixels.
@@ -925,7 +926,7 @@ curves = {
     "lr 0.0003: too low": train(families["SGD"](0.0003))[2],
     "lr 0.1: good": train(families["SGD"](0.1))[2],
     "lr 10: too high": train(families["SGD"](10.0))[2],
-    "lr 5, hidden layer": train_torch(hidden, 5.0),
+    "lr 5, hidden layer: dead": train_torch(hidden, 5.0),
 }
 with torch.no_grad():
     awake = (hidden[:2](X_there) > 0).any(dim=0).sum().item()
@@ -934,11 +935,14 @@ print(f"{awake} of the 64 hidden units still answer to any picture")
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert awake < 16
-    assert abs(np.median(curves["lr 5, hidden layer"][-50:]) - np.log(10)) < 0.1
+    assert (
+        abs(np.median(curves["lr 5, hidden layer: dead"][-50:]) - np.log(10))
+        < 0.1
+    )
     assert np.median(curves["lr 10: too high"][-50:]) > 3
     assert 1.4 < np.mean(curves["lr 0.0003: too low"][-20:]) < 2.0
     assert np.mean(curves["lr 0.1: good"][-20:]) < 0.45
-assert curves["lr 0.1: good"][-1] < np.log(10)
+assert abs(curves["lr 0.1: good"][0] - np.log(10)) < 1e-4
 
 # %% mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike above 1,000, then a flat line at 2.3 with rare spikes"}}
 figure, panels = plt.subplots(1, 4, figsize=(9.6, 3), sharex=True, sharey=True)
@@ -953,9 +957,9 @@ panels[0].set_ylabel("loss of the batch")
 plots.show(figure, "too high")
 
 # %% [markdown]
-# Four pictures in {numref}`fig-too-high` to remember, each with the dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line; it would get there, next week. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, tens of times worse than knowing nothing. *Too high, with a hidden layer*: an explosion in the first steps pushes the ReLU units so far down that they answer zero to every picture, their gradients are zero too, and what is left is a flat line at 2.30. It looks calm, and it is dead.
+# Four pictures in {numref}`fig-too-high` to remember, each with a dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line. It would get there, next week. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, several times worse than knowing nothing, and no end to them. *Too high, with a hidden layer*: an explosion in the first steps pushes nearly all ReLU units so far down that they answer 0 to every picture. Then their gradients are 0 too, and what is left is a line at 2.30 with a few spikes. It looks calm, and it is dead.
 #
-# The fourth kind of failure needs a loss that nothing holds back. In the valley at three times the limit, a step multiplies the distance by −5:
+# One more kind of failure needs a loss that nothing holds back. In the valley at three times the limit, a step multiplies the distance by −5:
 
 # %%
 p, seen = np.array([-1.0, -1.0]), []
@@ -1009,14 +1013,14 @@ if digits.is_mnist:
     winner = min(results, key=lambda key: results[key][0])
     assert winner == ("Adam", 0.01, "falling")
     percent = {key: f"{100 * acc:.1f}" for key, (_, acc) in results.items()}
-    assert percent["Adam", 0.01, "constant"] == "90.0"
-    assert percent["Adam", 0.01, "falling"] == "92.0"
+    assert percent["Adam", 0.01, "constant"] == "90.3"
+    assert percent["Adam", 0.01, "falling"] == "92.1"
     constant = [a for k, a in percent.items() if k[2] == "constant"]
-    assert max(constant) == "91.4"
+    assert max(constant) == "91.2"
 assert len(results) == 12
 
 # %% [markdown]
-# The falling rate is better in every row but the first, where the steps were none too long and shortening them costs way. For Adam at 0.01 the same two passes give 90.0 % with a constant rate and 92.0 % with a falling one. And the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
+# The falling rate is better in every row but the first, where the steps were none too long and shortening them costs way. For Adam at 0.01 the same two passes give 90.3 % with a constant rate and 92.1 % with a falling one; the best of the constant ones is 91.2 %. And the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
 #
 # The other half of many schedules is a **warm-up**: rise from almost nothing during the first steps. Training with very large batches needs it {cite}`goyal2017accurate`. Does one layer?
 
@@ -1057,7 +1061,7 @@ if digits.is_mnist:
 assert mean > 70
 
 # %% [markdown]
-# After two passes about 92 %, as much as {ref}`chapter 4 <ch-softmax-regression>` reached in five. And there it stays: even of the pictures that it was trained on, this layer gets only 93 % right. It does not need more steps, or better ones. It needs to be able to say more.
+# Two passes bring about what {ref}`chapter 4 <ch-softmax-regression>` reached in five. And there it stays: even of the pictures that it was trained on, this layer gets only 93 % right. It does not need more steps, or better ones. It needs to be able to say more.
 
 # %%
 from mnist_course.progress import headline

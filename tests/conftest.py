@@ -98,37 +98,35 @@ def as_somebody():
     return somebody
 
 
-@pytest.fixture
-def run_at_once():
-    """Return a function that runs the same code in several processes, begun at one moment."""
+def at_once(code, count, timeout=60, **environment):
+    """Run the same code in several processes; they go on together after the line ``WAIT``.
 
-    def run(code, count, timeout=60, **environment):
-        wait = "print('ready', flush=True); input()\n"
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", code.replace("WAIT\n", wait)],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(count)
-        ]
-        try:
-            for child in children:
-                child.stdout.readline()
-            for child in children:
-                child.stdin.write("go\n")
-                child.stdin.flush()
-            return [(*child.communicate(timeout=timeout), child.returncode) for child in children]
-        finally:
-            for child in children:
-                child.kill()
-                child.communicate()
-
-    return run
+    Returns what each wrote to standard output and standard error, and its exit status.
+    """
+    wait = "print('ready', flush=True); input()\n"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code.replace("WAIT\n", wait)],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    try:
+        for child in children:
+            child.stdout.readline()
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        return [(*child.communicate(timeout=timeout), child.returncode) for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
 
 
 def closed_port():
@@ -155,38 +153,49 @@ def idx_bytes(array):
     return header + struct.pack(f">{array.size}{kind}", *array.reshape(-1).tolist())
 
 
-@pytest.fixture
-def small_mnist(monkeypatch):
-    """Pin four small files in place of MNIST's, and return their gzipped bytes by file name.
+def make_small_mnist():
+    """Return four small files in MNIST's form: what to pin, and their gzipped bytes by file name.
 
     The pictures are noise, so that they cannot be compressed and a transfer takes several pieces.
     """
     rng = np.random.default_rng(0)
-    served = {}
+    pinned, served = {}, {}
     for name, count in zip(FILES, (60, 60, 20, 20), strict=True):
         shape = (count, 28, 28) if "images" in name else (count,)
         largest = 256 if "images" in name else 10
         content = idx_bytes(rng.integers(0, largest, shape, dtype=np.uint8))
         packed = gzip.compress(content, mtime=0)
         served[f"{name}.gz"] = packed
-        file = MnistFile(
+        pinned[name] = MnistFile(
             name,
             shape,
             hashlib.sha256(content).hexdigest(),
             hashlib.sha256(packed).hexdigest(),
             len(packed),
         )
+    return pinned, served
+
+
+def pin_in_a_child(pinned):
+    """Return code that pins the small files in another process."""
+    return (
+        "from mnist_course.download import FILES, MnistFile\n"
+        f"FILES.update((file.name, file) for file in {list(pinned.values())})\n"
+    )
+
+
+@pytest.fixture
+def small_mnist(monkeypatch):
+    """Pin four small files in place of MNIST's, and return their gzipped bytes by file name."""
+    pinned, served = make_small_mnist()
+    for name, file in pinned.items():
         monkeypatch.setitem(FILES, name, file)
     return served
 
 
 @pytest.fixture
 def in_children(small_mnist):
-    """Return code that pins the four small files in another process too."""
-    return (
-        "from mnist_course.download import FILES, MnistFile\n"
-        f"FILES.update((file.name, file) for file in {list(FILES.values())})\n"
-    )
+    return pin_in_a_child(FILES)
 
 
 @pytest.fixture

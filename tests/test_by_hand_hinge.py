@@ -14,18 +14,20 @@ from mnist_course.by_hand import losses
 def _batches(draw):
     """Scores and labels of random shapes, with batches of one and with one or two classes.
 
-    ``kind`` decides where the scores lie: anywhere; up to ±1000; or on quarters, where many leads
-    are exactly the margin and every sum of floats is exact.
+    ``kind`` decides where the scores lie: near 0; up to ±1000; on quarters, where many leads are
+    exactly the margin; or all in one place. They are rounded such that differences are exact in
+    either dtype: otherwise a lead within one rounding of the margin could fall on the other side
+    for PyTorch, which adds in another order.
     """
     shape = draw(st.integers(1, 6)), draw(st.integers(1, 12))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     kind = draw(st.sampled_from(["normal", "large", "quarters", "equal"]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     scores = {
-        "normal": rng.normal(size=shape),
-        "large": rng.uniform(-1000, 1000, shape),
+        "normal": np.round(1024 * rng.normal(size=shape)) / 1024,
+        "large": np.round(64 * rng.uniform(-1000, 1000, shape)) / 64,
         "quarters": rng.integers(-8, 9, shape) / 4,
-        "equal": np.full(shape, rng.normal()),
+        "equal": np.full(shape, rng.integers(-9999, 9999) / 64),
     }[kind]
     margin = draw(st.sampled_from([1.0, 0.0, 0.25, 10.0]))
     return scores.astype(dtype), rng.integers(0, shape[1], shape[0]), margin

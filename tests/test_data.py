@@ -6,12 +6,15 @@ import re
 import shutil
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sklearn.datasets
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 from torchvision.datasets import MNIST
@@ -32,7 +35,7 @@ from mnist_course.data import (
 )
 from mnist_course.download import FILES, download
 from mnist_course.idx import write_idx
-from tests.conftest import closed_port, names_in
+from tests.conftest import at_once, closed_port, names_in
 
 NAMES = list(FILES)
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
@@ -276,8 +279,16 @@ def online(local_server, small_mnist, empty_cache, monkeypatch):
     return local_server
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The practice set, made once (a second of work)."""
+    return practice.make_practice_set(tmp_path_factory.mktemp("made") / "practice")
+
+
 @pytest.fixture
-def offline(small_mnist, empty_cache, monkeypatch):
+def offline(small_mnist, empty_cache, made, monkeypatch):
+    """A new machine without a network, on which the practice set was made before."""
+    shutil.copytree(made, empty_cache / "practice")
     monkeypatch.setattr(module, "download", lambda folder: download(folder, [closed_port()]))
 
 
@@ -364,9 +375,8 @@ def test_without_a_network_a_damaged_file_in_the_cache_is_named_too(offline, emp
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-@pytest.mark.parametrize("count", [2, 4])
 def test_processes_that_load_at_once_all_get_the_digits(
-    local_server, small_mnist, in_children, run_at_once, tmp_path, count, damaged
+    local_server, small_mnist, in_children, tmp_path, damaged
 ):
     local_server.files = small_mnist
     if damaged:
@@ -381,8 +391,8 @@ def test_processes_that_load_at_once_all_get_the_digits(
         "WAIT\n"
         "print(data.load_data().source)\n"
     )
-    done = run_at_once(code, count, MNIST_COURSE_DATA="", MNIST_COURSE_ANNOUNCED="")
-    assert done == [("MNIST\n", "", 0)] * count
+    done = at_once(code, 4, MNIST_COURSE_DATA="", MNIST_COURSE_ANNOUNCED="")
+    assert done == [("MNIST\n", "", 0)] * 4
     assert names_in(tmp_path / "mnist") == sorted(small_mnist)
 
 
@@ -404,21 +414,13 @@ def practice_chosen(empty_cache, monkeypatch):
     return empty_cache / "practice"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """The practice set, made once (a second of work)."""
-    return practice.make_practice_set(tmp_path_factory.mktemp("made") / "practice")
-
-
 def test_the_practice_set_has_the_form_of_mnist(made):
-    from sklearn.datasets import load_digits
-
     arrays = {name: module.read_idx(made / f"{name}.gz") for name in NAMES}
     assert arrays[TRAIN_IMAGES].shape == (1400, 28, 28)
     assert arrays[TEST_IMAGES].shape == (397, 28, 28)
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.uint8)}
     labels = np.concatenate([arrays[TRAIN_LABELS], arrays[TEST_LABELS]])
-    assert np.array_equal(labels, load_digits().target)
+    assert np.array_equal(labels, sklearn.datasets.load_digits().target)
     images = np.concatenate([arrays[TRAIN_IMAGES], arrays[TEST_IMAGES]]).astype(float)
     assert images.max() == 255
     assert np.median(images) == 0, "white ink on black paper"
@@ -434,8 +436,8 @@ def test_practice_digits_can_be_told_apart_by_the_nearest_neighbor(made):
     train, labels, test, expected = (
         module.read_idx(made / f"{name}.gz").astype(float) for name in NAMES
     )
-    distances = ((test[:100, None] - train[None]) ** 2).sum((2, 3))
-    assert (labels[distances.argmin(1)] == expected[:100]).mean() > 0.9
+    distances = cdist(test.reshape(-1, 784), train.reshape(-1, 784))  # (397, 1400)
+    assert (labels[distances.argmin(axis=1)] == expected).mean() > 0.9
 
 
 def test_the_practice_set_is_announced_once_over_processes(run_python, made, tmp_path):
@@ -455,19 +457,25 @@ def test_the_practice_set_is_announced_once_over_processes(run_python, made, tmp
     assert done.stderr.count("Practice set:") == done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_processes_that_make_the_practice_set_at_once_all_succeed(
-    run_at_once, made, tmp_path, count
-):
+def test_processes_that_make_the_practice_set_at_once_all_succeed(made, tmp_path):
     code = (
+        "import sys, types\n"
         "from pathlib import Path\n"
-        "from mnist_course import data\n"
+        "import numpy as np\n"
+        "from scipy import ndimage\n"
+        "from mnist_course import data, practice\n"
+        # Sixty pictures that need no scikit-learn, whose import alone takes a second.
+        "rng = np.random.default_rng(0)\n"
+        "few = types.SimpleNamespace(images=rng.random((60, 8, 8)), target=np.arange(60) % 10)\n"
+        "sys.modules['sklearn'] = types.ModuleType('sklearn')\n"
+        "sys.modules['sklearn.datasets'] = types.SimpleNamespace(load_digits=lambda: few)\n"
+        "practice.NUM_TRAIN = 40\n"
         f"data.cache_dir = lambda: Path({str(tmp_path)!r})\n"
         "WAIT\n"
         "print(len(data.load_data().train_labels))\n"
     )
-    done = run_at_once(code, count, MNIST_COURSE_DATA="practice", MNIST_COURSE_ANNOUNCED="1")
-    assert done == [("1400\n", "", 0)] * count
+    done = at_once(code, 4, MNIST_COURSE_DATA="practice", MNIST_COURSE_ANNOUNCED="1")
+    assert done == [("40\n", "", 0)] * 4
     assert names_in(tmp_path / "practice") == names_in(made)
 
 
@@ -518,11 +526,16 @@ def remove_the_manifest(folder):
         remove_the_manifest,
     ],
 )
-def test_a_damaged_practice_set_is_made_again(practice_chosen, made, spoil):
-    shutil.copytree(made, practice_chosen)
+def test_a_damaged_practice_set_is_made_again(practice_chosen, monkeypatch, tmp_path, spoil):
+    bundled = sklearn.datasets.load_digits()
+    few = SimpleNamespace(images=bundled.images[:60], target=bundled.target[:60])
+    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: few)  # quicker than all 1,797
+    monkeypatch.setattr(practice, "NUM_TRAIN", 40)
+    right = practice.make_practice_set(tmp_path / "right")
+    shutil.copytree(right, practice_chosen)
     spoil(practice_chosen)
-    load_data()
-    for path in made.iterdir():
+    assert len(load_data().train_labels) == 40
+    for path in right.iterdir():
         assert (practice_chosen / path.name).read_bytes() == path.read_bytes(), path.name
 
 

@@ -13,7 +13,7 @@ import requests
 
 from mnist_course import download as module
 from mnist_course.download import FILES, MIRRORS, DownloadError, download
-from tests.conftest import closed_port, names_in
+from tests.conftest import at_once, closed_port, names_in
 
 FIRST = "train-images-idx3-ubyte.gz"
 
@@ -515,13 +515,13 @@ def test_a_full_disk_is_not_blamed_on_the_mirrors(server, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_processes_that_download_at_once_all_succeed(
-    server, small_mnist, in_children, run_at_once, tmp_path, count
+    server, small_mnist, in_children, tmp_path, count
 ):
     code = (
         f"{in_children}from mnist_course.download import download\n"
         f"WAIT\nprint(len(download({str(tmp_path / 'data')!r}, [{server.good()!r}])))\n"
     )
-    assert run_at_once(code, count) == [("4\n", "", 0)] * count
+    assert at_once(code, count) == [("4\n", "", 0)] * count
     assert_complete(tmp_path / "data", small_mnist)
 
 

@@ -118,7 +118,9 @@ def break_it(answer: Any) -> None:
     if grads.size > 10_000:
         raise Wrong(f"these are {grads.size:,} gradients; at most 10,000 are allowed")
     if not np.isfinite(grads).all() or np.abs(grads).max() > 1e100:
-        raise Wrong("use finite gradients of a reasonable size: their scale does not matter anyway")
+        raise Wrong(
+            "use finite gradients of a reasonable size; far above eps their scale does not matter"
+        )
     w, last = np.zeros(1), np.zeros(1)
     optimizer = Adam([w])
     for dw in grads:
@@ -167,7 +169,7 @@ def correction(answer: Any) -> None:
     torch_w = w.copy()
     optimizer = SGD([torch_w], lr=rates[0], momentum=0.8)
     slips: dict[str, Callable[..., Any]] = {
-        "this is the uncorrected rule; the velocity is still in units of the old rate": _uncorrected,
+        "this is the plain rule; the old velocity is still in units of the old rate": _uncorrected,
         "the factor is upside down: the velocity holds the old rate, divide by that": _inverted,
         "only the old velocity needs the new unit; the gradient gets the new rate already": (
             _rescaled_gradient
@@ -180,9 +182,9 @@ def correction(answer: Any) -> None:
         got_w, got_v = _pair(call(answer, w, v, dw, lr, last_lr, 0.8))
         for reply, slip in slips.items():
             wrong_w = slip(w, v, dw, lr, last_lr, 0.8)[0]
-            if not np.allclose(wrong_w, torch_w) and got_w.shape == w.shape:
-                if np.allclose(got_w, wrong_w, rtol=1e-4, atol=1e-6):
-                    raise Wrong(f"step {number}, where lr goes from {last_lr} to {lr}: {reply}")
+            same = got_w.shape == w.shape and np.allclose(got_w, wrong_w, rtol=1e-4, atol=1e-6)
+            if same and not np.allclose(wrong_w, torch_w):
+                raise Wrong(f"step {number}, where lr goes from {last_lr} to {lr}: {reply}")
         try:
             expect_array(got_w, torch_w)
             expect_array(got_v, -lr * optimizer.v[0])

@@ -1,0 +1,190 @@
+"""What the checks of chapter 5, "Backwards through the network", accept."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mnist_course.by_hand.network import numerical_gradient
+from mnist_course.checks import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_choice,
+    expect_number,
+)
+
+
+@exercise("05.edge")
+def edge(answer: Any) -> None:
+    expect_number(
+        answer,
+        0.25,
+        slips=[
+            (-0.25, "that is the gradient for y = 1; a - y changes its sign"),
+            (0.125, "that is the gradient of z (and of b); a times hands on the other input, x1"),
+            (-0.125, "that is the gradient of w2"),
+            (1.0, "the slope of the sigmoid, a (1 - a) = 1/4, is missing"),
+            (0.5, "that is the gradient of a; go on through the sigmoid and the product"),
+            (0.0625, "that is the gradient of x1: multiply by x1, not by w1"),
+        ],
+    )
+
+
+@exercise("05.zeros")
+def zeros(answer: Any) -> None:
+    expect_choice(
+        answer,
+        "b",
+        {
+            "a": "the gradient of W2 is dZ.T @ a, and neither of the two is zero",
+            "c": "what comes back to the first layer is dZ @ W2, and W2 is still zero",
+            "d": "the last weights move as well: the hidden neurons are not zero",
+        },
+    )
+
+
+@exercise("05.mean")
+def mean(answer: Any) -> None:
+    expect_number(
+        answer,
+        1.0,
+        slips=[
+            (0.01, "a mean over 10 is shorter than their sum; the learning rate must make up"),
+            (0.1, "that gives steps of a tenth of the length"),
+            (10.0, "a mean over 10 is a tenth of the sum, not a hundredth"),
+        ],
+    )
+
+
+@exercise("05.tanh")
+def tanh(answer: Any) -> None:
+    if not isinstance(answer, type):
+        raise Wrong("hand in the class Tanh itself, without brackets behind its name")
+    layer = call(answer)
+    rng = np.random.default_rng(5)
+    for shape in ((1, 1), (3, 4)):
+        h, da = 2 * rng.standard_normal(shape), rng.standard_normal(shape)
+        slips = [
+            (1 / (1 + np.exp(-h)), "that is the sigmoid"),
+            (np.maximum(h, 0), "that is the ReLU"),
+        ]
+        expect_array(call(layer.forward, h), np.tanh(h), slips=slips)
+        a = np.tanh(h)
+        slips = [
+            (1 - a**2, "that is the slope; multiply it by da, the gradient that comes back"),
+            (da * a * (1 - a), "a (1 - a) is the slope of the sigmoid"),
+            (da * (1 - h**2), "the slope is 1 - a², with a = tanh h, not with h"),
+            (da * (1 - a), "the square is missing: 1 - a²"),
+            (da * a, "that hands on da times a; the slope of tanh is 1 - a²"),
+        ]
+        expect_array(call(layer.backward, da), da * (1 - a**2), slips=slips)
+
+
+@exercise("05.blind")
+def blind(answer: Any) -> None:
+    rng = np.random.default_rng(5)
+    a_wrong_one = False
+    for size in (1, 1, 4, 7):
+        X, W = rng.standard_normal((size, 3)), rng.standard_normal((2, 3))
+        dZ = rng.standard_normal((size, 2))
+        got = call(answer, X, W, dZ)
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            raise Wrong("expected three arrays: return dX, dW, db")
+        right = {"dX": dZ @ W, "dW": dZ.T @ X, "db": dZ.sum(axis=0)}
+        for (name, target), array in zip(right.items(), got, strict=True):
+            value = as_array(array)
+            if value.shape != target.shape:
+                raise Wrong(
+                    f"a look at the shapes finds it: for a batch of {size}, {name} has the shape "
+                    f"{value.shape} instead of {target.shape}"
+                )
+            if not np.isfinite(value).all():
+                raise Wrong(f"{name} holds NaN or infinity; anybody would notice")
+            same = np.allclose(value, target, rtol=1e-4, atol=1e-6)
+            if size == 1 and not same:
+                raise Wrong(f"a check with a batch of one finds it: {name} is wrong there")
+            a_wrong_one |= not same
+    if not a_wrong_one:
+        raise Wrong("this one is right for larger batches, too; the exercise is to break it")
+
+
+def _neuron(value: Any) -> tuple[dict[str, tuple[Any, float]], Any]:
+    """Build the neuron of the chapter from the learner's values, with the right gradients."""
+    x1, w1, x2, w2, b = (value(v) for v in (2.0, 0.5, -1.0, 1.5, 0.5))
+    error = (x1 * w1 + x2 * w2 + b).sigmoid() + value(-1.0)
+    right = {"w1": (w1, -0.25), "w2": (w2, 0.125), "b": (b, -0.125), "x1": (x1, -0.0625)}
+    return right, error * error * value(0.5)
+
+
+def _expect_gradients(what: str, leaves: dict[str, tuple[Any, float]]) -> None:
+    """Compare the gradients that the learner's backward left behind."""
+    for name, (leaf, right) in leaves.items():
+        got = as_array(leaf.grad)
+        if got.size != 1:
+            raise Wrong(f"{what}: a grad is one number, yours has the shape {got.shape}")
+        found = float(got.reshape(()))
+        if not math.isclose(found, right, rel_tol=1e-4):
+            raise Wrong(f"{what}: the grad of {name} should be {right:.5g}, yours is {found:.5g}")
+
+
+@exercise("05.value")
+def value(answer: Any) -> None:
+    def build(*numbers: float) -> list[Any]:
+        return [call(answer, number) for number in numbers]
+
+    def expect_data(what: str, result: Any, right: float) -> None:
+        if not hasattr(result, "data"):
+            raise Wrong(f"{what} should be a Value with a data, got {type(result).__name__}")
+        expect_number(result.data, right, unit=f" for {what}")
+
+    def differentiate(result: Any) -> None:
+        call(lambda: (result.backward(), True)[1])
+
+    x, y = build(3.0, -2.0)
+    expect_data("x + y with x = 3, y = -2", call(lambda: x + y), 1.0)
+    product = call(lambda: x * y)
+    expect_data("x * y with x = 3, y = -2", product, -6.0)
+    expect_data("the sigmoid of 0", call(build(0.0)[0].sigmoid), 0.5)
+
+    differentiate(product)
+    _expect_gradients("x * y with x = 3, y = -2", {"x": (x, -2.0), "y": (y, 3.0)})
+    (x,) = build(3.0)
+    differentiate(call(lambda: x * x))
+    if math.isclose(float(as_array(x.grad).reshape(-1)[0]), 3.0, rel_tol=1e-4):
+        raise Wrong("x * x with x = 3: the gradients of both roads must be added, += and not =")
+    _expect_gradients("x * x with x = 3", {"x": (x, 6.0)})
+    leaves, loss = call(lambda: _neuron(answer))
+    differentiate(loss)
+    _expect_gradients("the neuron of this chapter", leaves)
+
+    a, b = build(0.7, 1.3)
+    differentiate(call(lambda: _tangle(a, b)))
+    da, db = _TANGLED
+    try:
+        _expect_gradients("values that are used again and again", {"a": (a, da), "b": (b, db)})
+    except Wrong as wrong:
+        raise Wrong(
+            f"{wrong}. Is the grad of a value complete before the value hands it on?"
+        ) from None
+
+
+def _tangle(a: Any, b: Any) -> Any:
+    """Use c before and after d is made of it, so that a wrong order of walking shows."""
+    c = a * b
+    d = c + a
+    e = d * c
+    return (e + d) * (e.sigmoid() + c) * a
+
+
+def _tangle_of(numbers: np.ndarray) -> float:
+    a, b = numbers
+    c = a * b
+    d = c + a
+    e = d * c
+    return float((e + d) * (1 / (1 + np.exp(-e)) + c) * a)
+
+
+_TANGLED = numerical_gradient(_tangle_of, np.array([0.7, 1.3]))
