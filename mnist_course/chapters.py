@@ -138,6 +138,8 @@ def chapter_environment(data: str) -> dict[str, str]:
         MNIST_COURSE_PROGRESS="lines",
         # Threads that spin while they wait make a busy machine several times slower.
         OMP_WAIT_POLICY=os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        # The matrices are small: a second BLAS thread would mostly wait for the first.
+        OPENBLAS_NUM_THREADS=os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         PYTHONHASHSEED="0",
         PYTHONIOENCODING="utf-8",
     )

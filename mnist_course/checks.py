@@ -116,7 +116,9 @@ def judge(name: str, answer: Any) -> Verdict:
     except Wrong as wrong:
         return Verdict(WRONG, str(wrong))
     except (Exception, SystemExit) as error:  # whatever the learner's object does when it is used
-        return Verdict(WRONG, f"your answer raised {type(error).__name__}: {error}")
+        kind = type(error)
+        origin = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        return Verdict(WRONG, f"your answer raised {origin}{kind.__qualname__}: {error}")
     return Verdict(RIGHT, "right")
 
 
@@ -177,6 +179,8 @@ def as_array(answer: Any) -> np.ndarray:
     """
     if "torch" in sys.modules and isinstance(answer, sys.modules["torch"].Tensor):
         answer = answer.detach().cpu().numpy()
+    if isinstance(answer, np.memmap):
+        answer = np.array(answer)
     if isinstance(answer, (bool, numbers.Number, np.generic, list, tuple)):
         try:
             answer = np.array(answer)
@@ -221,9 +225,9 @@ def expect_number(
     if not _close(number, expected, rtol):
         for slip, reply in slips:
             if _close(number, slip, rtol):
-                raise Wrong(f"{number:g}{unit} is not it: {reply}")
+                raise Wrong(f"{number:,.10g}{unit} is not it: {reply}")
         side = "large" if number > expected else "small"
-        raise Wrong(f"{number:g}{unit} is too {side}")
+        raise Wrong(f"{number:,.10g}{unit} is too {side}")
 
 
 def expect_array(

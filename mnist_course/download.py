@@ -250,10 +250,10 @@ class _Limited:
 
     def __call__(self, url: str, output: str, _: object) -> None:
         """Write what ``url`` answers to ``output``, as it comes off the wire (no decoding)."""
-        limits = (CONNECT_SECONDS, READ_SECONDS)
+        limit = (CONNECT_SECONDS, READ_SECONDS)
         with (
             _session(url) as session,
-            _within(sum(limits), lambda: session.get(url, stream=True, timeout=limits)) as response,
+            _within(READ_SECONDS, lambda: session.get(url, stream=True, timeout=limit)) as response,
             open(output, "wb") as file,
             tqdm(
                 total=self.size,

@@ -63,6 +63,7 @@ def draw_graph(
     *,
     names: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
+    decimals: int = 4,
     spacing: tuple[float, float] = (1.15, 0.78),
 ) -> Figure:
     """Draw a graph of operations with the numbers that flow along its edges.
@@ -84,6 +85,8 @@ def draw_graph(
         What the value that leaves a node is called: ``{"σ": "a"}`` writes ``a = 0.5``.
     notes : mapping, optional
         A remark to stand under a node, such as the slope of the operation.
+    decimals : int
+        After the point, at most.
     spacing : tuple of float
         Inches from column to column and from row to row.
 
@@ -110,19 +113,19 @@ def draw_graph(
     ax.set_axis_off()
 
     for start, end in edges:
-        value, gradient = _number(_find(forward, "value", start)), None
+        value, gradient = _number(_find(forward, "value", start), decimals), None
         if names and start in names:
             value = f"${names[start]}$ = {value}"
         if backward is not None:
             key = (start, end) if (start, end) in backward else start
-            gradient = _number(_find(backward, "gradient", key))
+            gradient = _number(_find(backward, "gradient", key), decimals)
         _draw_edge(ax, spots[start], spots[end], value, gradient)
     starts, ends = {start for start, _ in edges}, {end for _, end in edges}
     for node, spot in spots.items():
         _draw_node(ax, spot, node.split(":")[0], is_value=not (node in starts and node in ends))
         if notes and node in notes:
             x, y = spot
-            ax.text(x, y - 0.33, notes[node], ha="center", va="top", color=GRAY, fontsize=9)
+            ax.text(x, y - 0.33, notes[node], ha="center", va="top", color=GRAY, fontsize=10)
     _draw_legend(figure, backward is not None)
     return figure
 
@@ -212,7 +215,7 @@ def _draw_edge(
     steep = abs(along[1]) > 0.9  # then the numbers stand beside the edge, else they lie along it
     angle = 0.0 if steep else float(np.degrees(np.arctan2(along[1], along[0])))
     for text, color, side in ((value, BLUE, 1), (gradient, ORANGE, -1)):
-        x, y = middle + side * (0.1 if steep else 0.145) * up
+        x, y = middle + side * (0.1 if steep else 0.15) * up
         ax.text(
             x,
             y,
@@ -222,7 +225,7 @@ def _draw_edge(
             rotation_mode="anchor",
             ha=("right" if up[0] * side < 0 else "left") if steep else "center",
             va="center_baseline" if steep else "center",
-            fontsize=10.5,
+            fontsize=11,
             zorder=5,
         )
 
@@ -236,9 +239,9 @@ def _draw_arrow(ax: Axes, start: np.ndarray, end: np.ndarray, color: str, style:
     ax.fill(*zip(end, neck + 0.042 * up, neck - 0.042 * up, strict=True), color=color, zorder=2)
 
 
-def _number(value: float) -> str:
-    """Return a number with at most four decimals, no idle zeros and a proper minus sign."""
-    text = f"{value:.4f}".rstrip("0")
+def _number(value: float, decimals: int) -> str:
+    """Return a number with no idle zeros and a proper minus sign."""
+    text = f"{value:.{decimals}f}".rstrip("0")
     text = f"{text}0" if text.endswith(".") else text
     return text.replace("-", "" if float(text) == 0 else "−")
 
@@ -253,4 +256,4 @@ def _draw_legend(figure: Figure, with_gradients: bool) -> None:
         Line2D([], [], color=color, linewidth=1.5, linestyle=style, label=label)
         for label, color, style in words
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=9.5, handlelength=2.6)
+    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=10, handlelength=2.6)

@@ -160,7 +160,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     """
     array = np.asarray(array)
     header = idx_header(array.astype(array.dtype.newbyteorder("="), copy=False))
-    body = array.astype(array.dtype.newbyteorder(">"), order="C", copy=False).tobytes()
+    body = array.astype(array.dtype.newbyteorder(">"), copy=False).tobytes()
     content = header + body
     if str(path).endswith(".gz"):
         content = gzip.compress(content, mtime=0)

@@ -141,12 +141,13 @@ def plot_predictions(
     Returns
     -------
     Figure
-        The grid: "7" over a right answer, "5, not 6" over a six taken for a five.
+        The grid: "7" over a right answer, "5 for a 6" over a six taken for a five.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     wrong = labels != predictions
     titles = [
-        f"{p}, not {y}" if w else f"{p}" for y, p, w in zip(labels, predictions, wrong, strict=True)
+        f"{p} for a {y}" if w else f"{p}"
+        for y, p, w in zip(labels, predictions, wrong, strict=True)
     ]
     figure = plot_digits(images, titles, columns)
     for ax, is_wrong in zip(figure.axes, wrong, strict=False):

@@ -10,16 +10,16 @@
 # (ch-batches)=
 # # From arrays to batches
 #
-# Here are two lines of Python. Both hand out the same 60,000 digits in a random order, 256 at a time, scaled in the same way.
+# Here are two lines of Python. Both hand out the same 60,000 digits in a random order, 256 at a time (a **batch**), scaled in the same way.
 #
 # ```python
 # for X, y in DataLoader(dataset, 256, shuffle=True): ...  # seconds
 # for X, y in Batches(X_all, y_all, 256, shuffle=True): ...  # tenths
 # ```
 #
-# The first is the line of nearly every tutorial. Train the smallest model of this course with it, and one pass over the digits takes ten times as long as with the second, or more. The arithmetic is the same. What is the processor busy with? On the way to the answer you will
+# The first is the line of nearly every tutorial. Train the smallest model of this course with the first, and one pass over the digits takes ten times as long as with the second, or more. The arithmetic is the same. What is the processor busy with? On the way to the answer you will
 #
-# * write a data set, a transform and a loader, and know every parameter of the ones that everybody uses,
+# * write a data set, a transform and a loader, and know the parameters that matter of the ones that everybody uses,
 # * compute two famous numbers, 0.1307 and 0.3081, and see what they do to a picture and what they do not,
 # * watch gradient descent stagger down a valley, and walk straight once the data are normalized,
 # * measure why batches are neither 1 nor 60,000 pictures large, and what happens if they come in the wrong order.
@@ -35,7 +35,7 @@ print(digits.source, digits.train_images.shape, digits.train_images.dtype)
 # %% [markdown]
 # ## A data set answers two questions
 #
-# How many examples are there? What is example number $i$? In Python these are `__len__` and `__getitem__`, and an object with both is all that `torch` asks of a data set. `__init__` keeps what the answers need.
+# How many examples are there? What is example number $i$? In Python these are `__len__` and `__getitem__`. `torch` is the Python name of **PyTorch**, the library that most deep learning is written in; its arrays are called *tensors*, and can do two things that numpy's cannot: lie on a GPU, and find slopes by themselves. All that it asks of a data set is an object with these two methods. `__init__` keeps what the answers need.
 
 # %%
 from torch.utils.data import Dataset
@@ -185,7 +185,7 @@ normalized = (levels - mean) / std  # (256,)
 print(f"paper {normalized[0]:.2f}, full ink {normalized[-1]:.2f}")
 center = (share * normalized).sum()
 spread = np.sqrt((share * (normalized - center) ** 2).sum())
-print(f"mean {abs(center):.3f}, std {spread:.3f}")
+print(f"mean {round(center, 3) + 0:.3f}, std {spread:.3f}")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
@@ -196,7 +196,7 @@ assert abs(center) < 1e-4 and abs(spread - 1) < 1e-4
 # %% [markdown]
 # From −0.42 to 2.82. A mean of 0 and a standard deviation of 1 fix two numbers, not the ends of the range. They do not fix the shape either. It is often said that normalizing makes data "normally distributed". Look:
 
-# %% mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Upper scale: before, lower scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor and below both peaks"}}
+# %% mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Upper scale: before, lower scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor up to 0.8, below it from there on, and below both peaks"}}
 import matplotlib.pyplot as plt
 
 from mnist_course import plots
@@ -218,7 +218,7 @@ after.set_xlabel("normalized pixel")
 plots.show(figure, "pixel histogram")
 
 # %% [markdown]
-# The bars in {numref}`fig-pixel-histogram` are the pixels before and after: normalizing moves and stretches the ruler under them, and no bar changes. Four of five pixels are paper, the rest are spread over all grays with a second heap at full ink. That is no bell, on either ruler.
+# The bars in {numref}`fig-pixel-histogram` are the pixels before and after: normalizing moves and stretches the ruler under them, and no bar changes. Four of five pixels are paper, the rest are spread over all grays with a second heap near full ink. That is no bell, on either ruler.
 #
 # Two more words that get mixed up: this step is called *standardization* or *normalization*. *Regularization*, as a third tutorial calls it, is something else, a penalty that keeps weights small ({ref}`chapter 3 <ch-scores-and-hinge>`).
 #
@@ -307,7 +307,7 @@ if digits.is_mnist:
 assert len(torch.cat([train, valid]).unique()) == len(y)
 
 # %% [markdown]
-# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one standard error); do not celebrate smaller differences. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere. (Strictly, ours were computed with the validation digits included. Without them they are 0.1307 and 0.3081 too.)
+# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one *standard error*, $\sqrt{0.98 \cdot 0.02 / 5000}$: by about so much the result would vary from one draw of 5,000 digits to the next), and one of 90 % to ±0.4. Two models that differ by less than twice that may well be equally good. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere. (Strictly, ours were computed with the validation digits included. Without them they are 0.1307 and 0.3081 too.)
 #
 # ## Why normalize: a valley and a bowl
 #
@@ -346,11 +346,11 @@ def descend(w, b, x, t, lr, num_steps):
 
 
 # %% [markdown]
-# How does the slope itself change as we move? Raise $w$ by a little: each error grows by $x$ times as much, and so the slope in $w$, the mean of error times input, by the mean of $x^2$. Do the same with the other pairs, and you have four numbers:
+# How does the slope itself change as we move? Raise $w$ by a little: each error grows by $x$ times as much, and so the slope in $w$, the mean of error times input, by the mean of $x^2$. In the same way the slope in $b$ grows by the mean of $x$ when $w$ is raised, and raising $b$ changes the two slopes by the mean of $x$ and by 1. Write the four numbers in a table, a *matrix*, with the sign $\nabla^2 L$ for "all second derivatives":
 #
 # $$ \nabla^2 L = \begin{pmatrix} \overline{x^2} & \bar x \\ \bar x & 1 \end{pmatrix} . $$ (eq-curvature)
 #
-# The bar means an average. On the diagonal stand the curvature of the loss in $w$ and that in $b$, and off the diagonal the *coupling*: how much the slope in $b$ changes when $w$ moves. The matrix is called the **Hessian**. Its eigenvalues are the curvatures along the two axes of the valley, and the largest divided by the smallest is the **condition number** $\kappa$.
+# The bar means an average. On the diagonal stand the curvature of the loss in $w$ and that in $b$, and off the diagonal the *coupling*: how much the slope in $b$ changes when $w$ moves. The matrix is called the **Hessian**. In two directions, the long and the short axis of the ellipses in {numref}`fig-contours`, the coupling disappears: a step along such an axis changes the slope only along it, by a fixed factor. This factor is called an *eigenvalue* of the matrix, and it is the curvature along that axis. `eigvalsh` finds them, and the largest divided by the smallest is the **condition number** $\kappa$.
 #
 # The bias behaves like the weight of an input that is always 1. So two lines give the curvatures, for two parameters or for many:
 
@@ -378,7 +378,7 @@ assert np.isclose(db, rise / (2 * h), rtol=1e-5)
 assert steep / flat > 3
 
 # %% [markdown]
-# Along an axis with curvature $c$ every step multiplies the distance from the minimum by $1 - \eta c$. On the steep axis this must stay above −1, or the steps overshoot and grow; so $\eta < 2/c_\text{steep}$. On the flat axis such an $\eta$ leaves a factor close to 1, which means slow. The best compromise makes both factors equally large, one negative and one positive: $\eta = 2/(c_\text{steep} + c_\text{flat})$. With a condition number of 11 even that leaves a factor of $10/12$ for each step.
+# At a distance $d$ from the minimum along an axis with curvature $c$, the slope is $c\,d$, and a step takes away $\eta\,c\,d$. So every step multiplies the distance by $1 - \eta c$. On the steep axis this must stay above −1, or the steps overshoot and grow; so $\eta < 2/c_\text{steep}$. On the flat axis such an $\eta$ leaves a factor close to 1, which means slow. The best compromise makes both factors equally large, one negative and one positive: $\eta = 2/(c_\text{steep} + c_\text{flat})$. With a condition number of 11 even that leaves a factor of $10/12$ for each step.
 #
 # Now do it: the same guess to start from, the best $\eta$ for each, before and after normalizing.
 
@@ -421,11 +421,15 @@ for point in [(-0.7, 0.9), (0.8, 0.0), (2.0, -1.0)]:
 def draw_descent(ax, path, x, t):
     best = path[-1]  # the minimum, to within a pixel of the figure
     reach = 1.2 * np.abs(path[0] - best).max()
-    W, B = np.meshgrid(*(c + np.linspace(-reach, reach, 201) for c in best))
-    height = loss_surface(W, B, x, t) - loss_surface(*best, x, t)
+    w_grid, b_grid = np.meshgrid(
+        *(c + np.linspace(-reach, reach, 201) for c in best)
+    )
+    height = loss_surface(w_grid, b_grid, x, t) - loss_surface(*best, x, t)
     steps = height.max() / 2.0 ** np.arange(10, -1, -1)
-    ax.contourf(W, B, height, steps, cmap="Blues", norm="log", alpha=0.5)
-    ax.contour(W, B, height, steps, colors="white", linewidths=1)
+    ax.contourf(
+        w_grid, b_grid, height, steps, cmap="Blues", norm="log", alpha=0.5
+    )
+    ax.contour(w_grid, b_grid, height, steps, colors="white", linewidths=1)
     ax.plot(*path.T, "o-", color=plots.ORANGE, linewidth=1.5, markersize=4)
     ax.plot(*best, "k*", markersize=12)
     ax.annotate("start", path[0], (6, 4), textcoords="offset points")
@@ -433,7 +437,7 @@ def draw_descent(ax, path, x, t):
     ax.grid(False)
 
 
-# %% mystnb={"figure": {"name": "fig-contours", "caption": "The loss of the two-parameter model, and gradient descent on it with the best learning rate for each. Both paths start from the same guesses; the star marks the minimum. From one contour to the next the loss, measured from its minimum, halves."}, "image": {"alt": "Two contour plots. Left, pixels 0 to 1: a long, tilted elliptical valley in which the path jumps from side to side more than a dozen times. Right, normalized: concentric circles, and the path goes from the start to the center in one straight step"}}
+# %% mystnb={"figure": {"name": "fig-contours", "caption": "The loss of the two-parameter model, and gradient descent on it with the best learning rate for each. Both paths start from the same guesses; the star marks the minimum. From one contour to the next one inward the loss, measured from its minimum, halves."}, "image": {"alt": "Two contour plots. Left, pixels 0 to 1: a long, tilted elliptical valley in which the path jumps from side to side more than a dozen times. Right, normalized: concentric circles, and the path goes from the start to the center in one straight step"}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.9))
 draw_descent(axes[0], valley, x, t)
 draw_descent(axes[1], bowl, xn, tn)
@@ -467,7 +471,7 @@ if digits.is_mnist:
 assert (in_valley > 0.01).sum() > 2 * (in_bowl > 0.01).sum()
 
 # %% [markdown]
-# On the left of {numref}`fig-contours` the path crosses the valley at every step and creeps along it: it takes 26 steps until 1 % of the distance is left. On the right every direction is equally steep, so downhill points at the minimum, and the first step leaves 1.2 %. The guesses at the start are the same, and so is the data; only the units of $w$ and $b$ differ.
+# On the left of {numref}`fig-contours` the path crosses the valley at every step and creeps along it: it takes 26 steps until 1 % of the distance is left. On the right every direction is equally steep, so downhill points at the minimum, and the first step leaves 1.2 %. The guesses at the start are the same, and so is the data; only zero and unit of the pixels differ, and with them $b$.
 #
 # Which half of the cure does what? Take the two apart, and add the bytes that some programs train on:
 
@@ -616,7 +620,7 @@ assert len(DataLoader(dataset, batch_size=256, drop_last=True)) == (
 #
 # Workers pay when an example takes long to prepare, such as a large photograph that must be unpacked. Starting them takes time, every batch has to be sent from process to process, and a script that uses them needs the guard `if __name__ == "__main__":` on most systems. When we tried two of them on MNIST and two cores, the pass became no faster.
 #
-# Make it a habit to look at one batch before you train. Here is what is in the first one, and in that of a program which defines `transform` but forgets to pass it on, as one of the tutorials does:
+# Make it a habit to look at one batch before you train. Here is what is in the first one, and in that of a program which defines the whole `transform` and then passes on only `ToTensor()`, as one of the tutorials does:
 
 # %%
 forgotten = MNIST(root, train=True, transform=to_tensor)
@@ -635,7 +639,7 @@ assert first.mean() > 0 and first.max() <= 1
 #
 # ## Why not one at a time, why not all at once?
 #
-# The gradient of a batch is a poll: it asks $B$ digits and hopes that they speak for all. How far off is it? We draw 30 batches of each size and compare their gradients with the full one, as a share of its length, for a new model and for one that has seen every digit once.
+# The *gradient* is the list of the slopes in all 7,850 parameters; its *length* is the root of the sum of their squares. The gradient of a batch is a poll: it asks $B$ digits and hopes that they speak for all. How far off is it? We draw 30 batches of each size and compare their gradients with the full one, as a share of its length, for a new model and for one that has seen every digit once.
 
 
 # %%
@@ -699,9 +703,9 @@ assert min(lengths) > 0
 # %% [markdown]
 # The points of {numref}`fig-gradient-noise` lie on the lines: four times the digits, half the noise. That is the law of averages, and it is a law of diminishing returns. A batch of all 55,000 has no noise at all, and is 215 times the work of a batch of 256.
 #
-# The trained model stands higher not because there is more noise. Its full gradient has become ten times shorter, since it is nearer to a minimum. At $B = 256$ the noise is now twice as long as the signal, and training still goes on: the noise points in another direction each time and averages out, the signal does not.
+# The trained model stands higher not because there is more noise. Its full gradient has become much shorter, since it is nearer to a minimum. At $B = 256$ the noise is now twice as long as the signal, and training still goes on: the noise points in another direction each time and averages out, the signal does not.
 #
-# So the same number of digits buys many rough steps or few exact ones. What is the better bargain? One pass over the training digits each, with a learning rate that we picked for each size among 0.003, 0.01, 0.03, 0.1 and 0.3 on the validation digits:
+# So the same number of digits buys many rough steps or few exact ones. What is the better bargain? One pass over the training digits each, with a learning rate that we picked for each size among 0.003, 0.01, 0.03, 0.1 and 0.3 on the validation digits (the same digits choose and report here, which flatters a little):
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -730,7 +734,7 @@ if digits.is_mnist:
 assert results[8][0] > results[len(y_train)][0] - 5
 
 # %% [markdown]
-# One exact step reaches 73 % (all weights start at 0, so any learning rate gives the same answers after the first step). Small batches reach 91 % with the same digits. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. The bargains lie in between; the five tutorials take 16, 64, 64, 100 and 256. Memory is no reason here: all digits at once fit. Steps are.
+# One exact step reaches 73 % (all weights start at 0, so any learning rate gives the same answers after the first step). Batches of 8 and 64 reach about 91 % with the same digits, those of 512 nearly 90 %. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. The bargains lie between 64 and 512; the five tutorials take 16, 64, 64, 100 and 256. Memory is no reason here: all digits at once fit. Steps are.
 #
 # ## The order of examples
 #
@@ -770,7 +774,7 @@ del orders
 #
 # A tutorial warns that `shuffle` must not be `True` for sequential data. That mixes up two orders. The words *within* a sentence or the rows within a picture keep their order in any loader, because they are one example. The order *of* the examples is what gets shuffled, and for training that is what you want, unless one example continues the one before.
 #
-# Another shuffles the test set too. That is harmless, since a mean does not depend on the order, and useless, and it costs you the possibility to say which picture a wrong answer belongs to.
+# Another shuffles the test set too. That is harmless, if the mean is taken over the digits and not over the batches, and useless, and it costs you the possibility to say which picture a wrong answer belongs to.
 #
 # One trip through all examples is an **epoch**, and the next epoch needs a new order. Ten epochs are not 600,000 pictures, as a tutorial has it, but the same 60,000 ten times. We make the order a function of two numbers, the seed and the epoch:
 
@@ -938,11 +942,11 @@ import shutil
 shutil.rmtree(root)
 
 # %% [markdown]
-# {numref}`fig-time-per-digit` is the answer. Each digit, every time it comes, is wrapped in a picture object, unwrapped, copied, divided, shifted and stacked, in some twenty small calls, and a call costs more than the arithmetic on 784 numbers that it asks for. In the next epoch all of it happens again, with the same result. Do it once for all digits, and the training is all that is left.
+# {numref}`fig-time-per-digit` is the answer. Each digit, every time it comes, is wrapped in a picture object, unwrapped, copied, divided, shifted and stacked, in many small calls, and a call costs more than the arithmetic on 784 numbers that it asks for. In the next epoch all of it happens again, with the same result. Do it once for all digits, and the training is all that is left.
 #
 # The middle row of the table says who is *not* to blame: a `DataLoader` over finished tensors is quick as well. Use the picture-by-picture way where it belongs, with data that do not fit in memory, or that must be changed at random each time. And measure before you believe that you need it.
 
-# %%
+# %% tags=["remove-cell"]
 from mnist_course.progress import headline
 
 headline(
@@ -953,7 +957,7 @@ headline(
 # %% [markdown]
 # ## Exercises
 #
-# Replace each `...` by your answer and run the cell.
+# These are for the notebook ({ref}`set-up <setup>`). Choose *Run ▸ Run All Above Selected Cell* first; then replace each `...` by your answer and run the cell.
 #
 # :::{exercise}
 # :label: ex-batches-count
@@ -969,7 +973,7 @@ check("02.count", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-noise
-# (Two minutes.) The gradient of a batch of 256 is too noisy for you. You want a tenth of its noise. How large must the batch be? Then look at {numref}`fig-gradient-noise` and say what that costs.
+# (Two minutes.) The gradient of a batch of 256 is too noisy for you. You want a tenth of its noise. How large must the batch be? What does that cost, compared with the 55,000 training digits?
 # :::
 
 # %%
@@ -993,7 +997,7 @@ check("02.undo", to_bytes)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-invert
-# (Ten minutes.) Somebody scans the digits as they were written, dark on white: every pixel is $1 - x$. No information is lost, and the range is still 0 to 1. Predict first: will the valley on the left of {numref}`fig-contours` become rounder, longer, or stay as it is? Then change one line, compute the new condition number (`x` alone is inverted), and hand it in.
+# (Ten minutes.) Somebody scans the digits as they were written, dark on white: every pixel is $1 - x$. No information is lost, and the range is still 0 to 1. Predict first: will the valley on the left of {numref}`fig-contours` become rounder, longer, or stay as it is? Then compute the new condition number with `curvatures` in the cell below, leaving `x` itself as it is (`x` alone is inverted), and hand it in.
 # :::
 
 # %%
@@ -1004,7 +1008,7 @@ check("02.invert", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-own
-# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over the training pictures, and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
+# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over all 60,000 pictures in `images`, and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
 # :::
 
 # %%
@@ -1052,12 +1056,12 @@ summary()
 # %% [markdown]
 # ## Summary
 #
-# * You can write a `Dataset` and a loader, know what each parameter of the usual ones does, and check in one line whether a transform has happened.
+# * You can write a `Dataset` and a loader, know what the usual parameters do, and check in one line whether a transform has happened.
 # * 0.1307 and 0.3081 are the mean and the standard deviation of the training pixels. They center and scale; they change neither the shape of the distribution nor the information in it. They let weights and biases learn at one pace.
 # * A batch is a poll: noise falls with the square root of its size. It must be drawn fairly, so shuffle the training digits, and set some aside for choosing.
 # * What does not change from epoch to epoch is best done once.
 #
-# Next: the batches are ready. How do 784 numbers become ten scores, and what makes a score good? {ref}`From pixels to scores <ch-scores-and-hinge>`.
+# Next: the batches are ready. How do 784 numbers become ten scores, and what makes a score good? {ref}`Scores, and how wrong they are <ch-scores-and-hinge>`.
 
 # %% [markdown]
 # ## Solutions
@@ -1079,7 +1083,7 @@ check_solution("02.count", [-(-55_000 // 128), 55_000 % 128])
 # :class: dropdown
 # :::
 #
-# The obvious answer is ten times as large. But noise falls with the square *root* of $B$, so it takes $10^2 = 100$ times as many digits: nearly half the training set, for every single step. With the learning rate you can have less noise for free: ten small steps with a learning rate of a tenth average the noise of ten batches.
+# The obvious answer is ten times as large. But noise falls with the square *root* of $B$, so it takes $10^2 = 100$ times as many digits: nearly half the training set, for every single step. There is another way to the same end: a hundred steps with a hundredth of the learning rate. They average the noise of a hundred batches, and look at just as many digits.
 
 # %%
 check_solution("02.noise", 256 * 10**2)
@@ -1225,7 +1229,7 @@ if digits.is_mnist and where.type == "cpu":
     assert fast < usual[0] / 5
 
 # %% [markdown]
-# What remains is the list: 256 Python numbers that have to be made and read for every batch. As for the workers: two of them can at best halve the time of the preparation, and they add the time of sending each batch. Where the preparation of a picture takes a millisecond or more, that is a good trade.
+# As fast as `Batches`, to within the noise of the clock: the loader was never the trouble, asking for one example at a time was. As for the workers: two of them can at best halve the time of the preparation, and they add the time of sending each batch. That pays only where the preparation of a picture takes much longer than sending it.
 #
 # :::{solution-end}
 # :::

@@ -90,6 +90,9 @@ first, runner_up = scores[0].argsort()[:-3:-1]
 if digits.is_mnist:
     assert first == y_valid[0]
 
+# %% [markdown]
+# Look inside two of the ten: the largest score and the one after it.
+
 # %% mystnb={"figure": {"name": "fig-score-products", "caption": "One validation picture, two templates, and the products pixel by pixel. Each score is the sum of 784 products, plus the bias."}, "image": {"alt": "Two rows of three gray pictures: the same digit, the mean picture of a class, and their product; the product with the template of its own class is brighter"}}
 import matplotlib.pyplot as plt
 
@@ -101,9 +104,8 @@ for row, k in zip(axes, [first, runner_up], strict=True):
     products = X_valid[0] * W[k]  # (784,)
     plots.show_image(row[0], X_valid[0], "picture x")
     plots.show_image(row[1], W[k], f"× template {k}")
-    total = (
-        f"sum {products.sum():.1f}, bias {b[k]:.1f}\nscore {scores[0, k]:.1f}"
-    )
+    total = f"sum {products.sum():.1f}, bias {b[k]:.1f}\nscore "
+    total += f"{scores[0, k]:.1f}"
     plots.show_image(row[2], products, total)
 plots.show(figure, "score products")
 
@@ -241,11 +243,9 @@ assert np.allclose(terms.max(axis=1), [2.9, 0, 6.6])
 
 # %%
 for factor in (1, 0.3):
-    Z = factor * scores  # (5000, 10)
-    right = (Z.argmax(axis=1) == y_valid).mean()
-    print(
-        f"times {factor:<3}  loss {hinge_loss(Z, y_valid):.3f}  right {100 * right:.1f} %"
-    )
+    loss = hinge_loss(factor * scores, y_valid)
+    accuracy = ((factor * scores).argmax(axis=1) == y_valid).mean()
+    print(f"times {factor:<3}  loss {loss:.3f}  right {100 * accuracy:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
@@ -269,7 +269,7 @@ assert hinge_loss(0.3 * scores, y_valid) < hinge_loss(scores, y_valid)
 #
 # As formulas, with $[\dots]$ for 1 if the condition holds and 0 if not:
 #
-# $$ \frac{\partial L}{\partial z_j} = [z_j - z_y + 1 > 0] \quad (j \ne y), \qquad \frac{\partial L}{\partial z_y} = -\sum_{j \ne y} [z_j - z_y + 1 > 0] $$ (eq-hinge-gradient)
+# $$ \begin{aligned} \frac{\partial L}{\partial z_j} &= [z_j - z_y + 1 > 0] \quad \text{for } j \ne y, \\ \frac{\partial L}{\partial z_y} &= -\sum_{j \ne y} [z_j - z_y + 1 > 0] . \end{aligned} $$ (eq-hinge-gradient)
 #
 # So this gradient is nothing but counting. For a mean over a batch, divide by $B$.
 
@@ -335,37 +335,29 @@ assert np.array_equal(
 # Both agree. There is one place where they could not: the bend itself. Let the right class lead by *exactly* 1. To the left the slope is 0, to the right it is 1, and at the bend there is none.
 
 # %% tags=["nbval-check-output"]
-bend, zero = (
-    np.array([[3.0, 2.0, 0.0]]),
-    np.array([0]),
-)  # 3 leads 2 by exactly 1
-print(
-    "measured         ",
-    numeric_gradient(lambda z: hinge_loss(z, zero), bend)[0].round(3),
-)
-print("ours             ", hinge_loss_gradient(bend, zero)[0])
+bend, zero = np.array([[3.0, 2.0, 0.0]]), np.array([0])  # 3 leads by 1 and by 3
+measured = numeric_gradient(lambda z: hinge_loss(z, zero), bend)
+print("measured", measured.round(3))
+print("ours    ", hinge_loss_gradient(bend, zero))
 
+# %% tags=["nbval-check-output"]
 Z = torch.tensor(bend, requires_grad=True)
-gradient = torch.autograd.grad(
-    3 * F.multi_margin_loss(Z, torch.tensor(zero)), Z
-)
-print("multi_margin_loss", gradient[0][0].numpy())
+(3 * F.multi_margin_loss(Z, torch.tensor(zero))).backward()
+print("multi_margin_loss", Z.grad.numpy())
 
-lead = Z[:, 1:] - Z[:, :1] + 1
-gradient = torch.autograd.grad(torch.maximum(lead, torch.zeros(1, 2)).sum(), Z)
-print("torch.maximum    ", gradient[0][0].numpy())
+# %% tags=["nbval-check-output"]
+Z2 = torch.tensor(bend, requires_grad=True)
+torch.maximum(Z2[:, 1:] - Z2[:, :1] + 1, torch.zeros(1, 2)).sum().backward()
+print("torch.maximum    ", Z2.grad.numpy())
 
 # %% tags=["remove-cell"]
-assert np.allclose(
-    numeric_gradient(lambda z: hinge_loss(z, zero), bend), [[-0.5, 0.5, 0]]
-)
+assert np.allclose(measured, [[-0.5, 0.5, 0]])
 assert np.array_equal(hinge_loss_gradient(bend, zero), [[0, 0, 0]])
-assert np.allclose(gradient[0].numpy(), [[-0.5, 0.5, 0]])
-tripled = torch.autograd.grad(3 * F.multi_margin_loss(Z, torch.tensor(zero)), Z)
-assert np.array_equal(tripled[0].numpy(), [[0, 0, 0]])
+assert np.array_equal(Z.grad.numpy(), [[0, 0, 0]])
+assert np.array_equal(Z2.grad.numpy(), [[-0.5, 0.5, 0]])
 
 # %% [markdown]
-# Whoever measures from both sides gets the middle, one half. PyTorch's loss takes the flat side, and so does our `>`; with `>=` we would have taken the steep one. `torch.maximum` splits the difference. Every slope between the two sides is called a *subgradient*, and each of them is good enough to go downhill with. It is a convention, and it should be written down.
+# Whoever measures from both sides gets the middle, one half. PyTorch's loss takes the flat side, and so does our `>`; with `>=` we would have taken the steep one. `torch.maximum` splits the difference. Every slope between the two sides is called a *subgradient*. With steps that shrink, gradient descent finds the minimum with any of them. It is a convention, and it should be written down.
 #
 # ## From scores to weights
 #
@@ -381,9 +373,9 @@ def gradients(X, y, W, b, margin=1.0):
 
 
 # %% [markdown]
-# Read the second line aloud: *add* each picture to the gradient of every template that came too close, and *subtract* it that many times from that of its own class. A step goes against the gradient, so the picture moves out of the wrong templates and into the right one. Learning is adding and subtracting pictures.
+# Read the line of `dW` aloud: *add* each picture to the gradient of every template that came too close, and *subtract* it that many times from that of its own class. A step goes against the gradient, so the picture moves out of the wrong templates and into the right one. Learning is adding and subtracting pictures.
 #
-# Here is a first step, of length 1, with all weights at zero and 10,000 pictures. Every class is too close then. So template $k$ becomes the sum of all pictures of its class, minus a share of all pictures there are: nearly the mean picture of chapter 1, with the mean of everything taken off. How good is that?
+# Here is a first step, of length 1, with all weights at zero and 10,000 pictures. Every class is too close then. So, up to a factor, template $k$ becomes the sum of all pictures of its class, minus a tenth of all pictures there are: nearly the mean picture of chapter 1, with the mean of everything taken off. How good is that?
 
 # %%
 X, y = as_rows(images[train[:10_000]]), labels[train[:10_000]]
@@ -407,13 +399,13 @@ for k in range(10):
 #
 # The photo of the car has the loss 0. Double all weights and biases, and all scores double, and so does the lead: the loss is 0 again. The same goes for a thousand times the weights. Wherever the loss reaches 0, it does not say how large the weights should be. But their size matters: it is how strongly a score reacts when a pixel changes.
 #
-# So we charge for size. The total loss is the **data loss**, a mean over $N$ pictures, plus a **penalty**:
+# So we charge for size. The total loss is the **data loss**, a mean over $N$ pictures, plus a **penalty**, also called *regularization*:
 #
-# $$ L = \frac{1}{N} \sum_{i=1}^{N} \sum_{j \ne y_i} \max(0,\; z_{ij} - z_{i y_i} + 1) \;+\; \frac{\lambda}{2} \sum_{k,d} W_{kd}^2 $$ (eq-hinge-total)
+# $$ \begin{aligned} L &= \frac{1}{N} \sum_{i=1}^{N} L_i + \frac{\lambda}{2} \sum_{k,d} W_{kd}^2 , \\ L_i &= \sum_{j \ne y_i} \max(0,\; z_{ij} - z_{i y_i} + 1) . \end{aligned} $$ (eq-hinge-total)
 #
-# In words: the mean hinge loss, plus half of $\lambda$ times the sum of all squared weights. This is called the *L2 penalty*, and $\lambda$ says how much a large weight costs compared with a mistake. The tutorial prints this formula, too, but without the inner sum: there is an average over $i$, and a $j$ that nobody has introduced. Which $j$? All the wrong ones.
+# In words: the mean of the hinge losses {eq}`eq-hinge`, plus half of $\lambda$ times the sum of all squared weights. This one is the *L2 penalty*, and $\lambda$ says how much a large weight costs compared with a mistake. The tutorial prints both lines in one, and loses the sum of the second: its formula has an average over $i$, and a $j$ that nobody has introduced. Which $j$? All the wrong ones.
 #
-# The half is a matter of taste; it cancels in the gradient, which is $\lambda W$. With it, $\lambda$ is what PyTorch calls `weight_decay`, and that is our name for it in code.
+# The half is a matter of taste; it cancels in the gradient, which is $\lambda W$. With it, $\lambda$ is what PyTorch's SGD calls `weight_decay`, and that is our name for it in code.
 
 
 # %% tags=["nbval-check-output"]
@@ -479,8 +471,12 @@ def accuracy_on(X, y, W, b):
     return 100 * ((X @ W.T + b).argmax(axis=1) == y).mean()
 
 
+valid_losses = []
+
+
 def report(epoch, W, b):
     loss = hinge_loss(X_valid @ W.T + b, y_valid)
+    valid_losses.append(loss)
     accuracy = accuracy_on(X_valid, y_valid, W, b)
     print(f"epoch {epoch:2}  validation loss {loss:.3f}  {accuracy:.1f} %")
 
@@ -491,11 +487,15 @@ W, b = train_svm(train, weight_decay=0.001, after_epoch=report)
 chosen_accuracy = accuracy_on(X_valid, y_valid, W, b)
 if digits.is_mnist:
     assert f"{chosen_accuracy:.1f}" == "91.6"
+    assert valid_losses[2] > valid_losses[1]
+    assert (np.diff(valid_losses[3:]) < 0).all()
     assert f"{hinge_loss(X_valid @ W.T + b, y_valid):.3f}" == "0.406"
 assert chosen_accuracy > 90
 
 # %% [markdown]
-# From 80.0 % to 91.6 %, with the same 7,850 numbers, set differently. Is it the same as what PyTorch would do? One short pass, from zero, with both:
+# From 80.0 % to 91.6 %, with the same 7,850 numbers, set differently. While the steps are long, a pass can make it worse, as the third one does; later the loss only falls.
+#
+# Is it the same as what PyTorch would do? One short pass, from zero, with both:
 
 # %%
 part = train[:25_600]
@@ -538,17 +538,33 @@ if digits.is_mnist:
 # %% mystnb={"figure": {"name": "fig-svm-templates", "caption": "The ten templates after training. A red pixel adds to the score of the digit, a blue one takes away, a white one has no say."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center, the seven a blue stripe left of the middle, the five a dark red patch at the upper right; the border of all ten is white"}}
 plots.show(plots.plot_weights(W, titles=range(10)), "svm templates")
 
+# %% [markdown]
+# Compare {numref}`fig-svm-templates` with the mean pictures. A mean says where a digit has ink. These also say where ink speaks *against* a digit, in blue: the center of the zero, the places left and right of the one.
+#
+# The largest weight of all is in the dark patch at the upper right of template 5, where the bar of a five may end. So what are the training pictures that have ink in that place: fives?
+
+# %%
+row, column = divmod(W[5].argmax(), 28)
+inked = images[train, row, column] > 64  # (55000,)
+counts = np.bincount(labels[train[inked]], minlength=10)  # (10,)
+print(f"row {row}, column {column}:", counts)
+
 # %% tags=["remove-cell"]
 never = images[train].max(axis=0).reshape(-1) == 0  # (784,)
 assert (W[:, never] == 0).all()
 if digits.is_mnist:
-    assert never.sum() == 68
-    row, column = divmod(W[5].argmax(), 28)
-    assert W.argmax() // 784 == 5 and (row, column) == (10, 24)
+    assert never.sum() == 68 and W.argmax() // 784 == 5
+    edge = np.ones((28, 28), dtype=bool)
+    edge[2:-2, 2:-2] = False
+    assert edge.reshape(-1)[never].all()
+    assert counts[[0, 5, 8]].tolist() == [495, 333, 319]
+    assert counts.argsort()[::-1][:3].tolist() == [0, 5, 8]
     assert W[0].argmin() == 15 * 28 + 14 and W[7].argmin() == 13 * 28 + 12
 
 # %% [markdown]
-# Compare {numref}`fig-svm-templates` with the mean pictures. A mean says where a digit has ink. These say where it has ink *that the others do not have*, and blue says where ink speaks against it. The largest weight of all sits in the dark patch of template 5: a stroke that ends there, at the upper right, is most likely the bar of a five. The white frame is exactly zero. At 68 pixels no training picture has any ink, so nothing was ever added there.
+# There are more zeros among them than fives: 495 against 333. A weight is not a frequency. A zero can be recognized by other pixels, its empty center above all, so it can do without this one. A weight says what a pixel adds *when all the others have had their say*. Keep that in mind whenever somebody reads meaning into weights.
+#
+# At 68 pixels along the edge, no training picture has any ink. Nothing was ever added to the weights there, and they are still exactly 0.
 #
 # ## What λ does
 #
@@ -580,7 +596,9 @@ strengths = [0, 0.001, 0.01, 0.1, 1]
 num_few = len(train) // 55  # 1,000
 sets = [train[i * num_few : (i + 1) * num_few] for i in range(3)]
 
-trained = {strength: train_svm(train, strength) for strength in strengths}
+trained = {0.001: (W, b)}  # this one we have already
+for strength in (0, 0.01, 0.1, 1):
+    trained[strength] = train_svm(train, strength)
 all_valid = [accuracy_on(X_valid, y_valid, *trained[s]) for s in strengths]
 
 # %%
@@ -635,7 +653,7 @@ ax.set_ylim(83, 101)
 plots.show(figure, "lambda accuracy")
 
 # %% [markdown]
-# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the unpunished classifier knows nearly all of its own pictures and is right about six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by one point in each of the three sets. That gap between old and new is called **overfitting**, and narrowing it is what a penalty is for. More of it, and the templates can no longer say what they know.
+# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the classifier without a penalty knows nearly all of its own pictures, and six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by one point in each of the three sets. To know the old pictures so much better than the new ones is called **overfitting**, and a penalty is there to reduce it. With too much of it the classifier gets worse on both.
 #
 # With 55,000 pictures there is next to nothing to gain: between $\lambda = 0$ and 0.001 the difference is a picture or two in 5,000. So much data leaves little room for accidents. (There are other ways to hold a classifier back. Stopped after 60 passes instead of 200, the one without a penalty does as well on new pictures as the one with $\lambda = 0.1$.) The weights do change, though:
 
@@ -649,7 +667,8 @@ for strength, ax in zip((0, 0.01, 0.1, 1), axes, strict=True):
     strip = np.hstack(W_row.reshape(10, 28, 28))  # (28, 280)
     limit = np.abs(strip).max()
     ax.imshow(strip, cmap=plots.DIVERGING, vmin=-limit, vmax=limit)
-    title = f"λ = {strength:g}:  length of W {length:.1f},  validation {right:.1f} %"
+    title = f"λ = {strength:g}:  length of W {length:.1f}, "
+    title += f" validation {right:.1f} %"
     ax.set_title(title, fontsize=10)
     ax.set_axis_off()
 plots.show(figure, "lambda templates")
@@ -686,20 +705,20 @@ if digits.is_mnist:
 assert test_accuracy > 85
 
 # %% [markdown]
-# 92.2 ± 0.3 %, where 0.3 is the standard error that 10,000 pictures leave. 778 are wrong, less than half of the 1,797 that the nearest mean got wrong in chapter 1. Here are the twenty with the highest loss:
+# 92.2 ± 0.3 %, from one run, where 0.3 is the standard error that 10,000 pictures leave. 778 are wrong, less than half of the 1,797 that the nearest mean got wrong in chapter 1. Here are the twenty with the highest loss:
 
 # %% mystnb={"figure": {"name": "fig-svm-errors", "caption": "The twenty test pictures with the highest hinge loss, the worst first."}, "image": {"alt": "Twenty framed digits in two rows with wrong predictions, among them five sevens with a bar through the stem and a one with a speck of ink to its upper right"}}
 rows = np.arange(len(test_labels))
 gaps = test_scores - test_scores[rows, test_labels][:, None] + 1  # (10000, 10)
-losses_of = np.maximum(0, gaps).sum(axis=1) - 1  # the right class gave 1
-worst = np.argsort(-losses_of)[:20]
+picture_losses = np.maximum(0, gaps).sum(axis=1) - 1  # the right class gave 1
+worst = np.argsort(-picture_losses)[:20]
 figure = plots.plot_predictions(
     digits.test_images[worst], test_labels[worst], predictions[worst]
 )
 plots.show(figure, "svm errors")
 
 # %% tags=["remove-cell"]
-assert np.isclose(losses_of.mean(), hinge_loss(test_scores, test_labels))
+assert np.isclose(picture_losses.mean(), hinge_loss(test_scores, test_labels))
 if digits.is_mnist:
     assert (predictions[worst] != test_labels[worst]).all()
     assert (test_labels[worst] == 7).sum() == 5
@@ -714,7 +733,7 @@ if digits.is_mnist:
     )
 
 # %% [markdown]
-# Most of {numref}`fig-svm-errors` is easy for you. Five are sevens with a bar, which one template for all sevens has to do without. The seventh is a one with a speck beside it. The speck lies on the red patch of template 5, where it earns the five 1.5 points and costs the one 1.0. A linear classifier cannot say "a stroke here, but *only if* there is also one there". That takes more than one layer.
+# Most of {numref}`fig-svm-errors` is easy for you. Five are sevens with a bar, and template 7 has its darkest blue left of the stem, where the bar begins. The seventh is a one with a speck beside it. The speck lies on the red patch of template 5, where it earns the five 1.5 points and costs the one 1.0. A linear classifier cannot say "a stroke here, but *only if* there is also one there". That takes more than one layer.
 
 # %%
 from mnist_course.progress import headline
@@ -781,7 +800,7 @@ check("03.break", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-hinge-squared
-# (Half an hour.) The *squared hinge loss* of a picture is $\sum_{j \ne y} \max(0,\; z_j - z_y + 1)^2$. Derive its gradient with respect to the scores, and write it for the mean over a batch. What happens to the bend? Which of the three photos dominates now?
+# (Half an hour.) The *squared hinge loss* of a picture is $\sum_{j \ne y} \max(0,\; z_j - z_y + 1)^2$. Derive its gradient with respect to the scores, and write it for the mean over a batch. What happens to the bend? Which of the three photos dominates now? (`numeric_gradient` tells you whether you are right before the check does.)
 # :::
 
 
@@ -795,7 +814,7 @@ check("03.squared", squared_hinge_gradient)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-hinge-evening
-# (An evening.) Crammer and Singer charge for the worst wrong class only: $\max_{j \ne y} \max(0,\; z_j - z_y + 1)$. Write the gradient of the mean over a batch. Then train with it, find a good `lr` on validation data, and compare with the sum: with 55,000 pictures and with 1,000, in accuracy and in the look of the templates. Why should the two differ at all?
+# (An evening.) Crammer and Singer charge for the worst wrong class only: $\max_{j \ne y} \max(0,\; z_j - z_y + 1)$. Write the gradient of the mean over a batch. Then train with it, find a good `lr` on validation data, and compare with the sum: with 55,000 pictures and with 1,000, in accuracy and in the look of the templates. Why should the two differ at all? (A hint for the gradient: at most two scores of a picture matter.)
 # :::
 
 
@@ -812,7 +831,7 @@ summary()
 # %% [markdown]
 # ## Summary
 #
-# * A linear classifier lays ten templates over a picture: `scores = X @ W.T + b`. You can say what each of its 7,850 numbers does.
+# * A linear classifier lays ten templates over a picture: `scores = X @ W.T + b`. You can draw its 7,850 numbers, and you know what may be read from them and what not.
 # * The hinge loss demands a lead of 1 and charges for what is missing. Its gradient is counting, and a gradient is believed when finite differences and autograd agree with it.
 # * A penalty on the weights trades the accuracy on old pictures for that on new ones. It pays when pictures are few.
 # * You trained a linear SVM with numpy: 92.2 % of the test digits, after 82.0 % for the nearest mean.
@@ -978,7 +997,7 @@ if digits.is_mnist:
 assert max_accuracy > 90
 
 # %% [markdown]
-# With all pictures the worst class alone does better: 92.2 instead of 91.6 %. Half a point of 5,000 is no proof, but there is a reason. A picture that nobody can place, with five classes too close, pulls five times in the sum and once here. The sum listens most to the hopeless cases. With 1,000 pictures we found nothing that the three sets agree on.
+# With all pictures the worst class alone does better: 92.2 instead of 91.6 %. Half a point of 5,000 is no proof, but there is a reason. A picture that nobody can place, with five classes too close, pulls five times in the sum and once here. The sum listens most to the hopeless cases. Whether that still holds with 1,000 pictures is left to you.
 #
 # :::{solution-end}
 # :::

@@ -38,9 +38,9 @@ loss = (a - y) ** 2 / 2
 print(z, a, loss)
 
 # %% [markdown]
-# The numbers are chosen so that you can do everything in your head. Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge.
+# The numbers are chosen so that you can do everything in your head. Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge. (The code of the drawing is folded away; it holds nothing but places and numbers.)
 
-# %% mystnb={"figure": {"name": "fig-neuron-forward", "caption": "One neuron and its loss, from left to right."}, "image": {"alt": "A graph: x1 = 2 and w1 = 0.5 meet in a product, 1; x2 = -1 and w2 = 1.5 in another, -1.5; both and b = 0.5 are added, z = 0; then the sigmoid, a = 0.5, and the loss, 0.125"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neuron-forward", "caption": "One neuron and its loss, from left to right."}, "image": {"alt": "A graph: x1 = 2 and w1 = 0.5 meet in a product, 1; x2 = -1 and w2 = 1.5 in another, -1.5; both and b = 0.5 are added, z = 0; then the sigmoid, a = 0.5, and the loss, 0.125"}}
 from mnist_course import graphs, plots
 
 plots.use_course_style()
@@ -141,27 +141,27 @@ assert f"{loss_at(w1):.4f}" == "0.0515"
 # In a network the output $a$ of a hidden neuron goes to *every* neuron of the next layer. Let it feed two, with the weights $v_1$ and $v_2$ and targets of 1 for both (their biases are left out to keep the drawing small). If $a$ moves, the loss moves by two roads. What is its gradient?
 
 # %% tags=["nbval-check-output"]
-v1, v2, a = -1.0, 2.0, 0.5
+v1, v2, a = -1.1, 2.0, 0.5
 
 o1, o2 = sigmoid(v1 * a), sigmoid(v2 * a)
 dz1 = (o1 - 1) * o1 * (1 - o1)
 dz2 = (o2 - 1) * o2 * (1 - o2)
-print(f"{v1 * dz1:.4f} by the first road, {v2 * dz2:.4f} by the second")
+print(f"{v1 * dz1:.3f} by the first road, {v2 * dz2:.3f} by the second")
 
 # %% [markdown]
 # The first neuron would like a smaller $a$, the second a larger one. Both are right, and what $a$ gets is the sum:
 
-# %% mystnb={"figure": {"name": "fig-two-paths", "caption": "A hidden neuron whose output feeds two others. At the disk a the gradients of both paths are added."}, "image": {"alt": "A graph in which a = 0.5 forks into two branches, each a product, a sigmoid and a loss, that are added to L; backward the branches bring 0.1463 and -0.1058 to a, which passes their sum 0.0405 on, and 0.0101 arrives at h"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-two-paths", "caption": "A hidden neuron whose output feeds two others. At the disk a the gradients of both paths are added."}, "image": {"alt": "A graph in which a = 0.5 forks into two branches, each a product, a sigmoid and a loss, that are added to L; backward the branches bring 0.162 and -0.106 to a, which passes on their sum, 0.056, and 0.014 arrives at h"}}
 chains = """
     h → σ → a → ×:1 → σ:1 → loss:1 → + → L
     a → ×:2 → σ:2 → loss:2 → +
     v1 → ×:1
     v2 → ×:2
 """
-places = {"h": (0, 1.5), "σ": (0.95, 1.5), "a": (1.9, 1.5), "+": (6.45, 1.5)}
-places |= {"v1": (2.95, 3.85), "×:1": (2.95, 2.6), "σ:1": (4.25, 2.6)}
-places |= {"v2": (2.95, -0.85), "×:2": (2.95, 0.4), "σ:2": (4.25, 0.4)}
-places |= {"loss:1": (5.55, 2.6), "loss:2": (5.55, 0.4), "L": (7.4, 1.5)}
+places = {"h": (0, 1.5), "σ": (1, 1.5), "a": (2, 1.5), "+": (6.2, 1.5)}
+places |= {"v1": (2.95, 3.85), "×:1": (2.95, 2.6), "σ:1": (4.15, 2.6)}
+places |= {"v2": (2.95, -0.85), "×:2": (2.95, 0.4), "σ:2": (4.15, 0.4)}
+places |= {"loss:1": (5.35, 2.6), "loss:2": (5.35, 0.4), "L": (7.2, 1.5)}
 loss1, loss2 = (o1 - 1) ** 2 / 2, (o2 - 1) ** 2 / 2
 forward = {"h": 0, "σ": a, "a": a, "v1": v1, "v2": v2, "+": loss1 + loss2}
 forward |= {"×:1": v1 * a, "σ:1": o1, "loss:1": loss1}
@@ -171,15 +171,18 @@ backward = {"h": da * a * (1 - a), "σ": da, "+": 1, "loss:1": 1, "loss:2": 1}
 backward |= {("a", "×:1"): v1 * dz1, "×:1": dz1, "σ:1": o1 - 1, "v1": a * dz1}
 backward |= {("a", "×:2"): v2 * dz2, "×:2": dz2, "σ:2": o2 - 1, "v2": a * dz2}
 names = {"×:1": "z_1", "σ:1": "o_1", "×:2": "z_2", "σ:2": "o_2"}
-figure = graphs.draw_graph(chains, places, forward, backward, names=names)
+figure = graphs.draw_graph(
+    chains, places, forward, backward, names=names, decimals=3
+)
 plots.show(figure, "two paths")
 
 # %% tags=["remove-cell"]
-assert f"{v1 * dz1:.4f} {v2 * dz2:.4f} {da:.4f}" == "0.1463 -0.1058 0.0405"
-assert f"{da / 4:.4f}" == "0.0101"
+assert f"{v1 * dz1:.3f} {v2 * dz2:.3f} {da:.3f}" == "0.162 -0.106 0.056"
+assert f"{da / 4:.3f}" == "0.014"
+assert f"{o1 - 1:.3f} {dz1:.3f}" == "-0.634 -0.147"
 
 # %% [markdown]
-# This is the fourth and last rule: **where a value goes several ways, the gradients that come back are added.** In {numref}`fig-two-paths` the two nearly cancel, 0.1463 − 0.1058 = 0.0405. Whoever forgets one of them gets the wrong size here, and even the wrong sign if it is the first. Let us move $a$ and see:
+# This is the fourth and last rule: **where a value goes several ways, the gradients that come back are added.** In {numref}`fig-two-paths` they pull against each other, and 0.162 − 0.106 = 0.056: to make the loss smaller, $a$ should shrink a little. Whoever forgets the first road gets even the sign wrong. Let us move $a$ and see:
 
 
 # %% tags=["nbval-check-output"]
@@ -188,10 +191,10 @@ def loss_of_two(a):
 
 
 measured = (loss_of_two(a + 0.001) - loss_of_two(a - 0.001)) / 0.002
-print(f"{measured:.4f}")
+print(f"{measured:.3f}")
 
 # %% tags=["remove-cell"]
-assert f"{measured:.4f}" == f"{da:.4f}" == "0.0405"
+assert f"{measured:.3f}" == f"{da:.3f}" == "0.056"
 
 # %% [markdown]
 # ## A whole layer at once
@@ -300,7 +303,7 @@ def numerical_gradient(f, x, step=1e-5):
 # %% [markdown]
 # {ref}`Chapter 3 <ch-scores-and-hinge>` checked its gradient like this. It needs a function that returns one number, and a layer returns many. So we make up a loss: the sum of all scores, each times its number in `dZ`. Then `dZ` is its gradient with respect to the scores.
 
-# %% tags=["nbval-check-output"]
+# %%
 layer = Linear(3, 2, np.random.default_rng(0), dtype=np.float64)
 layer.b[:] = [0.3, -0.2]  # zeros hide errors
 
@@ -309,6 +312,7 @@ def made_up_loss(_):
     return (dZ * layer.forward(X)).sum()
 
 
+# %% tags=["nbval-check-output"]
 made_up_loss(None)
 dX = layer.backward(dZ)
 table = [("dW", layer.W, layer.dW), ("db", layer.b, layer.db), ("dX", X, dX)]
@@ -338,6 +342,7 @@ def error(steps, sides):
     return np.abs((loss_at(w + steps) - below) / (sides * steps) - exact)
 
 
+# %%
 s = np.logspace(-13, 0, 40)  # (40,) steps
 errors = {
     "one-sided, float64": error(s, sides=1),
@@ -410,6 +415,7 @@ class Sigmoid(Layer):
         return da * self.a * (1 - self.a)  # (B, H)
 
 
+# %%
 class ReLU(Layer):
     def forward(self, h):
         self.active = h > 0  # (B, H), kept for the way back
@@ -446,7 +452,7 @@ class Sequential(Layer):
 
 
 # %% [markdown]
-# There it is, the network of the first paragraph: 784 pixels, 200 hidden neurons, ten scores. Here are its first 32 training digits, and the loss that {ref}`chapter 4 <ch-softmax-regression>` wrote, with its gradient.
+# There it is, the network of the first paragraph: 784 pixels, 200 hidden neurons, ten scores. It meets its first 32 training digits, and the loss that {ref}`chapter 4 <ch-softmax-regression>` wrote, with its gradient.
 
 # %%
 from threadpoolctl import threadpool_limits
@@ -461,6 +467,7 @@ pixels = digits.train_images.reshape(-1, 784).astype(np.float32) / 255
 num_valid = len(labels) // 12  # 5,000 of 60,000
 train, valid = split_train_valid(len(labels), num_valid)
 
+# %%
 rng = np.random.default_rng(0)
 model = Sequential(
     Linear(784, 200, rng, dtype=np.float64),
@@ -485,9 +492,9 @@ dX = model.backward(cross_entropy_gradient(logits, y))  # (32, 784)
 print(f"loss {cross_entropy(logits, y):.3f}")
 
 # %% [markdown]
-# Four gradients lie in the model now, computed by nine short lines. PyTorch's **autograd** gets them in another way: it notes every operation on the way forward and asks each for its gradient on the way back, with formulas that other people derived. If we agree, tensor by tensor, then both are probably right.
+# Four gradients lie in the model now. PyTorch's **autograd** gets them in another way: it notes every operation on the way forward and asks each for its gradient on the way back, with formulas that other people derived. If we agree, tensor by tensor, then both are probably right.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 import torch
 import torch.nn.functional as F
 
@@ -496,6 +503,7 @@ W1, b1, W2, b2 = tensors
 hidden = F.relu(torch.tensor(X) @ W1.T + b1)  # (32, 200)
 F.cross_entropy(hidden @ W2.T + b2, torch.tensor(y)).backward()
 
+# %% tags=["nbval-ignore-output"]
 for name, tensor, ours in zip(
     ("W1", "b1", "W2", "b2"), tensors, model.gradients()
 ):
@@ -539,7 +547,7 @@ assert 1.2 < both / look < 10
 assert 318_020 * look > 20
 
 # %% [markdown]
-# Two looks for each number, 318,020 in all, are about a minute of work for a single step. Backpropagation needs about as long as three looks, for all numbers together, and that ratio does not grow with the size of the network. This is why networks can be trained at all.
+# Two looks for each number, 318,020 in all, are about a minute of work for a single step. Backpropagation needs about as long as three looks, for all numbers together, and that ratio does not grow with the size of the network: for each matrix product on the way forward there are two on the way back. This is why large networks can be trained at all.
 #
 # ## Where the loss begins: p − y
 #
@@ -576,7 +584,7 @@ assert np.allclose(numbers, p - right)
 #
 # ## Where a gradient dies
 #
-# Now the loss of the first neuron: squared error on a sigmoid. Its gradient, $(a - y)\, a (1 - a)$, has kept the slope of the sigmoid as a factor. What does that do to a neuron that is certain and wrong?
+# Now the loss of the first neuron: squared error on a sigmoid. Its gradient, $(a - y)\, a (1 - a)$, has kept the slope of the sigmoid as a factor. For comparison, cross-entropy: if $y = 1$, its loss is $-\log a$, and the gradient $-\frac1a \cdot a (1 - a) = a - 1$. There the slope cancels, as it did behind the softmax. What does the factor do to a neuron that is certain and wrong?
 
 # %% mystnb={"figure": {"name": "fig-saturation", "caption": "Left: the sigmoid and its slope. Right: the gradient that reaches z when the target is 1, for the squared error and for cross-entropy."}, "image": {"alt": "Left panel: the S-shaped sigmoid, and its slope, a bell of height one quarter that is almost zero beyond 6 on both sides. Right panel: the gradient of cross-entropy goes from -1 on the left to 0 on the right; that of the squared error is near 0 on both sides and reaches only -0.15 near -0.7"}}
 z = np.linspace(-8, 8, 401)
@@ -606,9 +614,9 @@ assert (
 )
 
 # %% [markdown]
-# At $z = -6$ the neuron says 0.0025 where 1 is right; it could hardly be more wrong. On the right of {numref}`fig-saturation`, cross-entropy answers with a gradient of −0.9975. The squared error answers with −0.0025, four hundred times less: the worse the mistake, the smaller the correction. A neuron out there is called **saturated**. And the factor $a (1 - a)$, at most one quarter, comes in again at *every* layer of sigmoids that the gradient passes.
+# At $z = -6$ the neuron says 0.0025 where 1 is right; it could hardly be more wrong. On the right of {numref}`fig-saturation`, cross-entropy answers with a gradient of −0.9975. The squared error answers with −0.0025, four hundred times less. Out there, the worse the mistake, the smaller the correction. Such a neuron is called **saturated**. And the factor $a (1 - a)$, at most one quarter, comes in again at *every* layer of sigmoids that the gradient passes.
 #
-# Glorot and Bengio met both effects in deeper networks: sigmoids that saturate, and a squared error whose flat stretches are longer than those of cross-entropy {cite}`glorot2010understanding`.
+# Glorot and Bengio met both effects in deeper networks: sigmoids that saturate, and plateaus of the loss that are worse with the squared error than with cross-entropy {cite}`glorot2010understanding`.
 #
 # ## A network from a tutorial
 #
@@ -623,6 +631,7 @@ W1 = rng.normal(0, 200**-0.5, (200, 784)).astype(np.float32)  # (H, D)
 W2 = rng.normal(0, 10**-0.5, (10, 200)).astype(np.float32)  # (K, H)
 
 
+# %%
 def query(W1, W2, X):
     a = sigmoid(X @ W1.T)  # (B, H)
     return a, sigmoid(a @ W2.T)  # (B, K)
@@ -632,7 +641,9 @@ a, o = query(W1, W2, inputs[train[:1000]])
 print(f"outputs from {o.min():.3f} to {o.max():.3f}")
 
 # %% [markdown]
-# Then comes its backward pass. It stands under the heading "forward propagation", and its derivation is left out for the time being. Here is what it computes, in our names and with one row per example. One factor is missing. Compare with {numref}`fig-two-paths` and find it before you read on.
+# Some outputs are at their ends before the training begins; we shall come back to that.
+#
+# Then comes the backward pass. It stands under the heading "forward propagation", and its derivation is left out for the time being. Here is what it computes, in our names and with one row per example. One factor is missing. Compare with {numref}`fig-two-paths` and find it before you read on.
 
 
 # %%
@@ -646,7 +657,7 @@ def tutorial_gradients(W1, W2, X, T):
 
 
 # %% [markdown]
-# The sum over the paths is there: `error @ W2`. But what travels back through $W_2$ is the error *behind* the output's sigmoid, not the gradient in front of it. In the figure that is the number to the right of the disk σ, −0.6225, in place of the number to its left, −0.1463. The factor `o * (1 - o)` is used for `dW2` and then forgotten. With it, the function is even shorter:
+# The sum over the paths is there: `error @ W2`. But what travels back through $W_2$ is the error *behind* the output's sigmoid, not the gradient in front of it. In the figure that is the number to the right of the disk σ, −0.634, in place of the number to its left, −0.147. The factor `o * (1 - o)` is used for `dW2` and then forgotten. With it, the function is even shorter:
 
 
 # %%
@@ -657,6 +668,10 @@ def gradients(W1, W2, X, T):
     return dh.T @ X, dz.T @ a  # (H, D), (K, H)
 
 
+# %% [markdown]
+# How far is the one from the other? As for any two arrows, we ask for the cosine of the angle between them, which is 1 for equal directions, and for their lengths.
+
+# %%
 X, T = inputs[train[:1000]], targets[train[:1000]]
 theirs, ours = tutorial_gradients(W1, W2, X, T), gradients(W1, W2, X, T)
 cosine = (theirs[0] * ours[0]).sum()
@@ -704,7 +719,7 @@ if digits.is_mnist:
     assert 6 < min(n for _, n in spread) < max(n for _, n in spread) < 10
 
 # %% [markdown]
-# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is 7.6 times too long, and its direction is off (the cosine of the angle is 0.79; over five draws of the weights it lies between 0.7 and 0.95, and the length between 6 and 10). Still, the cosine is positive. A step against it goes downhill, and the network will learn. It has one more surprise for us. Before you run the next cell: after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
+# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is 7.6 times too long, and its direction is off (the cosine of the angle is 0.79; over five draws of the weights it lies between 0.7 and 0.95, and the length between 6 and 10). Still, the cosine is positive, so a small step against it goes downhill, and the network will learn. It has one more surprise for us. Before you run the next cell: after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
 
 
 # %%
@@ -721,25 +736,47 @@ def accuracy(W1, W2):
     return (o.argmax(axis=1) == labels[valid]).mean()
 
 
+# %%
 some = train[:5000]
-scores = {}
-for name, function in (
-    ("the tutorial's", tutorial_gradients),
-    ("the gradient", gradients),
-):
+
+
+def after_one_pass(function):
     V1, V2 = W1.copy(), W2.copy()
     train_network(V1, V2, inputs[some], targets[some], 1, function)
-    scores[name] = accuracy(V1, V2)
-    print(f"{name:<15} {100 * scores[name]:.1f} % of the validation digits")
+    return accuracy(V1, V2)
+
+
+as_written = after_one_pass(tutorial_gradients)
+as_derived = after_one_pass(gradients)
+print(f"the tutorial's {100 * as_written:.1f} % of the validation digits")
+print(f"the gradient   {100 * as_derived:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.88 < scores["the tutorial's"] < 0.91
-    assert 0.84 < scores["the gradient"] < 0.88
-assert min(scores.values()) > 0.3
+    assert abs(as_written - 0.896) < 0.01 and abs(as_derived - 0.860) < 0.01
+assert min(as_written, as_derived) > 0.3
 
 # %% [markdown]
-# The wrong one wins, 89.6 % against 86.0 %. A beginner would conclude that the factor is better left out. But why is it better? Leave $o (1 - o)$ out, and the gradient at the output becomes $o - T$. We have met that expression: it is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence:
+# The wrong one wins, 89.6 % against 86.0 %. A beginner might conclude that the factor is better left out. But two things differ, length and direction, and we can take them apart: give our gradient of `W1` the tutorial's length.
+
+
+# %%
+def longer(W1, W2, X, T):
+    dW1, dW2 = gradients(W1, W2, X, T)
+    return length * dW1, dW2
+
+
+as_long = after_one_pass(longer)
+print(f"the gradient, {length:.1f} times as long: {100 * as_long:.1f} %")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert abs(as_long - 0.885) < 0.01
+    assert as_derived + 0.01 < as_long < as_written
+assert as_long > 0.3
+
+# %% [markdown]
+# Most of the advantage was the length of the step. The squared error, with its factor $o (1 - o)$, makes gradients that are short almost everywhere. But not all of it: the direction helps, too. Leave the factor out, and the gradient at the output becomes $o - T$. We have met that expression. It is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence:
 
 # %%
 V1, V2 = (torch.tensor(w.astype(float), requires_grad=True) for w in (W1, W2))
@@ -758,7 +795,7 @@ assert same == [True, False]
 assert np.abs(V1.grad.numpy() - theirs[0]).max() < 1e-11
 
 # %% [markdown]
-# So the tutorial's first layer descends on cross-entropy, exactly, and its second layer on the squared error. The slip in one place repaired a poor choice in another, for half of the network. What follows is not to keep the slip. It is to choose the right loss on purpose, and to check its gradient.
+# It is not. The tutorial's first layer descends on cross-entropy, exactly, and its second layer on the squared error. The slip in one place repaired a poor choice in another, for half of the network. Nothing of this speaks for slips. Choose the better loss on purpose, for all layers, and check its gradient.
 #
 # Three more things in that network are worth a look:
 
@@ -848,7 +885,7 @@ for size in sizes:
 # %% tags=["remove-cell"]
 assert W1.size + W2.size == 158_800
 if digits.is_mnist:
-    assert accuracy(*copies[1]) == scores["the gradient"]
+    assert accuracy(*copies[1]) == as_derived
     assert abs(accuracy(*copies[10]) - 0.844) < 0.01
     assert 0.08 < accuracy(*copies[100]) < 0.12
     assert spent[1] > 4 * spent[10] and spent[1] > 12 * spent[100]
@@ -858,7 +895,7 @@ assert spent[1] > 2 * spent[10]
 # %% [markdown]
 # Ten at a time took about a tenth of the time and read nearly as well, 84.4 % against 86.0 %. A hundred at a time took about a thirtieth, and reads 10 %, which is guessing. What went wrong?
 #
-# Not the gradient; we have just seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.002 for every picture. There the sigmoids are saturated, the squared error is blind, and nothing calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be, we do not know yet.
+# Not the gradient; we have just seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.002 for every picture. There the sigmoids are saturated, the squared error is blind, and hardly anything calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be, we do not know yet.
 #
 # Meanwhile, ten at a time, all the training pictures, once:
 
@@ -892,6 +929,7 @@ def train_epoch(model, X, y, lr, batch_size, rng):
             p -= lr * dp
 
 
+# %%
 def build_model(seed):
     rng = np.random.default_rng(seed)
     return Sequential(Linear(784, 200, rng), ReLU(), Linear(200, 10, rng))
@@ -904,19 +942,24 @@ def share_right(model, X, y):
 # %%
 X, y = (pixels - 0.1307) / 0.3081, labels  # (N, 784), (N,)
 model, rng, valid_accuracy = build_model(0), np.random.default_rng(0), []
+begun = time.perf_counter()
 for epoch in range(1, 6):
-    train_epoch(model, X[train], y[train], lr=0.1, batch_size=32, rng=rng)
+    train_epoch(model, X[train], y[train], lr=0.1, batch_size=50, rng=rng)
     valid_accuracy.append(share_right(model, X[valid], y[valid]))
     print(f"epoch {epoch}: {100 * valid_accuracy[-1]:.1f} %")
+took = time.perf_counter() - begun
+
+# %% tags=["nbval-ignore-output"]
+print(f"{took:.1f} s for five passes")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.955 < valid_accuracy[0] < 0.97
-    assert valid_accuracy[-1] > 0.97
+    assert abs(valid_accuracy[0] - 0.957) < 0.005
+    assert valid_accuracy[-1] > 0.97 and took < 60
 assert valid_accuracy[-1] > 0.85
 
 # %% [markdown]
-# After one pass, a second or so, 96.3 % of the validation digits, where the squared error and its sigmoids had 93.9 %; after five passes more than 97 %.
+# After one pass it reads 95.7 % of the validation digits, where sigmoids and squared error had 93.9 %; after five passes more than 97 %.
 #
 # Does the batch still cost nothing? Once more 5,000 pictures, in turns. The loss is a mean now, so to let every picture move the weights equally far, the learning rate grows with the batch:
 
@@ -947,15 +990,16 @@ if digits.is_mnist:
 # Now, once, the test set:
 
 # %%
-test_X = digits.test_images.reshape(-1, 784).astype(np.float32) / 255
-test_X, test_y = (test_X - 0.1307) / 0.3081, digits.test_labels
-predictions = model.forward(test_X).argmax(axis=1)  # (10000,)
+test_pixels = digits.test_images.reshape(-1, 784).astype(np.float32) / 255
+test_y = digits.test_labels
+logits = model.forward((test_pixels - 0.1307) / 0.3081)  # (10000, 10)
+predictions = logits.argmax(axis=1)
 test_accuracy = (predictions == test_y).mean()
 print(f"{100 * test_accuracy:.1f} % of {len(test_y):,} test digits")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.972 < test_accuracy < 0.981
+    assert abs(test_accuracy - 0.978) < 0.004
 assert test_accuracy > 0.8
 
 # %% mystnb={"figure": {"name": "fig-backprop-errors", "caption": "The first twenty test digits that the network of this chapter gets wrong."}, "image": {"alt": "Twenty handwritten digits in two rows, each with the wrong prediction and the right label above it"}}
@@ -966,7 +1010,7 @@ figure = plots.plot_predictions(
 plots.show(figure, "backprop errors")
 
 # %% [markdown]
-# 97.7 % (a little more or less with another start), after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
+# 97.9 % (97.8 ± 0.1 % over three starts), after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
 #
 # ## When the gradient is zero
 #
@@ -978,6 +1022,7 @@ for p in zero.parameters():
     p[:] = 0
 zero.layers[2].b[:] = np.log(np.bincount(y[train]) / len(train))
 
+# %%
 logits = zero.forward(X[train])  # (55000, 10)
 zero.backward(cross_entropy_gradient(logits, y[train]))
 largest = max(np.abs(dp).max() for dp in zero.gradients())
@@ -992,7 +1037,7 @@ if digits.is_mnist:
 assert (logits.argmax(axis=1) == np.bincount(y[train]).argmax()).all()
 
 # %% [markdown]
-# All 159,010 gradients are zero, up to rounding, and the network says "one" to every picture. The hidden neurons are all alike, and the weights behind them are zero, so nothing comes back. Zero gradient means flat ground: the bottom of a valley, of *some* valley, or a **saddle** like this one, from which {ref}`the next chapter <ch-optimizers>` shows the way down.
+# All 159,010 gradients are zero, up to rounding, and the network says "one" to every picture. The hidden neurons are all alike, and the weights behind them are zero, so nothing comes back. Zero gradient means flat ground: the bottom of a valley, of *some* valley, or a **saddle** like this one, from which there is a way down ({ref}`the next chapter <ch-optimizers>` leaves a smaller one).
 
 # %%
 from mnist_course.progress import headline
@@ -1110,7 +1155,7 @@ summary()
 # * You can read a gradient off a graph: multiply along a path, add where paths meet. For a layer that is `dZ.T @ X`, the sum of `dZ`, and `dZ @ W`.
 # * You can check any gradient, in float64, with random biases and more than one example: by central differences, and tensor by tensor against autograd.
 # * You know why softmax and cross-entropy come as a pair, $p - y$, and why a saturated sigmoid under a squared error stops learning.
-# * You have trained a network that you wrote yourself, without a library for learning, to 97.7 % of the test digits.
+# * You have trained a network that you wrote yourself, without a library for learning, to 97.9 % of the test digits.
 #
 # Next: the gradient says which way is down, and nothing else. A hundred times the right step ruined a network on this page. How far should we step? {ref}`From gradients to steps <ch-optimizers>`.
 

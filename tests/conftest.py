@@ -16,14 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from mnist_course.data import load_data
 from mnist_course.download import FILES, MnistFile
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow a busy machine down
-torch.set_num_threads(1)
 
 
 def pytest_configure():

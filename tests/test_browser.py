@@ -127,6 +127,15 @@ def test_page_fits_a_phone(browser, page):
     with Visit(browser, (HTML / page).as_uri(), width=390) as visit:
         visit.formulas()
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+        # A digit must not be stretched: the displayed shape is that of the picture.
+        stretched = visit.page.evaluate(
+            """[...document.querySelectorAll('article img')].filter(i => {
+                const box = getComputedStyle(i), pad = 2 * parseFloat(box.paddingLeft);
+                const ratio = (i.clientWidth - pad) / (i.clientHeight - pad);
+                return Math.abs(ratio * i.naturalHeight / i.naturalWidth - 1) > 0.03;
+            }).map(i => i.src)"""
+        )
+        assert stretched == []
 
 
 def test_chapters_have_formulas_figures_and_copy_buttons(browser, site):

@@ -37,6 +37,7 @@ from mnist_course.download import FILES, download
 from mnist_course.idx import write_idx
 from tests.conftest import at_once, closed_port, names_in
 
+torch.set_num_threads(1)
 NAMES = list(FILES)
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
 PARTS = ["train_images", "train_labels", "test_images", "test_labels"]

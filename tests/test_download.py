@@ -171,13 +171,13 @@ def drip_the_header(handler):
 
 def endless(handler):
     handler.start()
-    while not handler.wait(0):
+    while handler.server.sent < 300e6:  # longer than anybody should listen
         handler.send(bytes(2**16))
 
 
 def endless_chunks(handler):
     handler.start(Transfer_Encoding="chunked")
-    while not handler.wait(0):
+    while handler.server.sent < 300e6:
         handler.send(b"10000\r\n" + bytes(2**16) + b"\r\n")
 
 
@@ -266,6 +266,14 @@ def test_four_files_arrive_silently(server, small_mnist, tmp_path, capfd):
     assert paths == [tmp_path / "new" / "data" / name for name in small_mnist]
     assert_complete(tmp_path / "new" / "data", small_mnist)
     assert capfd.readouterr() == ("", "")
+
+
+def test_somebody_who_watches_sees_a_bar(server, tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("MNIST_COURSE_PROGRESS", "bar")
+    download(tmp_path, [server.good()])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert all(name in err for name in server.files)
 
 
 def test_every_bad_mirror_is_listed_with_its_reason(server, tmp_path):

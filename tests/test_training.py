@@ -22,6 +22,8 @@ from mnist_course.training import (
     train_epoch,
 )
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="module")
 def tensors(digits):

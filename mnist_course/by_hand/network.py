@@ -220,8 +220,8 @@ class Sequential(Layer):
         Each maps what the one before it returns.
     """
 
-    def __init__(self, *layers: Any) -> None:
-        self.layers = layers
+    def __init__(self, *layers) -> None:  # type: ignore[no-untyped-def]  # as on the page
+        self.layers: tuple[Any, ...] = layers
 
     def forward(self, X: np.ndarray) -> np.ndarray:
         """Return what the last layer makes of ``X`` ``(B, D)``; every layer keeps what it needs."""

@@ -1,5 +1,7 @@
 """Chapter 1: answers that must be accepted, and slips that must not."""
 
+import functools
+
 import numpy as np
 import torch
 
@@ -7,9 +9,19 @@ from mnist_course.data import find_file, load_data
 from mnist_course.idx import idx_header, parse_idx
 
 
+@functools.cache
+def _digits():
+    return load_data()
+
+
 def _labels_file() -> bytes:
-    labels = load_data().test_labels
+    labels = _digits().test_labels
     return idx_header(labels) + labels.tobytes()
+
+
+def _most_ink() -> int:
+    images, labels = _digits().train_images, _digits().train_labels
+    return int(np.argmax([images[labels == k].mean() for k in range(10)]))
 
 
 def _with(offset: int, value: int) -> bytearray:
@@ -38,23 +50,9 @@ def _neighbor(pick, result="labels"):
 RIGHT = {
     "01.size": [307_220, 307_220.0, np.int64(307_220), torch.tensor(307_220)],
     "01.offset": [47_039_321, np.array([47_039_321]), torch.tensor([47_039_321])],
-    "01.ink": [
-        *(
-            make(
-                int(
-                    np.argmax(
-                        [
-                            load_data().train_images[load_data().train_labels == k].mean()
-                            for k in range(10)
-                        ]
-                    )
-                )
-            )
-            for make in (int, float, np.uint8, torch.tensor)
-        )
-    ],
+    "01.ink": [make(_most_ink()) for make in (int, float, np.uint8, torch.tensor)],
     "01.header": [_header(), lambda shape: bytearray(_header()(shape))],
-    "01.break": [_with(8, 99), _with(2, 0x0B), bytes(_with(100, 77))],
+    "01.break": [_with(8, 99), _with(9, 99), bytes(_with(100, 77))],
     "01.neighbor": [
         _neighbor(np.argmin),
         lambda X, known, labels: torch.tensor(_neighbor(np.argmin)(X, known, labels)),
@@ -77,16 +75,20 @@ WRONG = {
     ],
     "01.break": [
         _labels_file(),
+        _with(2, 0x0B),
+        _with(0, 1),
+        idx_header(_digits().train_labels) + _digits().train_labels.tobytes()[::-1],
         _labels_file()[:-1],
         _labels_file() + b"\0",
         "damaged",
         b"",
         parse_idx(_labels_file()),
-        find_file(load_data().folder, "t10k-labels-idx1-ubyte"),
+        find_file(_digits().folder, "t10k-labels-idx1-ubyte"),
     ],
     "01.neighbor": [
         _neighbor(np.argmax),
         _neighbor(np.argmin, "index"),
+        lambda X, K, L: np.array([L[((K - x) ** 2).sum(axis=1).argmin()] for x in X]),  # bytes
         lambda X, known, labels: labels[: len(X)],
         lambda X, known, labels: labels,
         lambda X, known, labels: np.zeros(len(X)),
