@@ -1,6 +1,6 @@
 """One picture at a time against batches: seconds and accuracy of the networks of chapter 5.
 
-Run it with ``python benchmarks/per_sample.py [SEEDS]``. Every line comes from one run, in which the
+Run it with ``python benchmarks/per_sample.py [SEED ...]``. Every line comes from one run, in which the
 variants take turns (a few thousand pictures each), so that a busy machine is unfair to all alike;
 BLAS uses one thread. It takes about a minute per seed. Accuracies are those of 5,000 validation
 digits after one pass over the 55,000 others; the test set is not touched.
@@ -91,7 +91,7 @@ VARIANTS: dict[tuple[str, int, str], Callable[[int], Tutorial | Modern]] = {
 def main() -> None:
     """Train all variants in turns and print one line for each."""
     threadpool_limits(1, user_api="blas")
-    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    seeds = [int(word) for word in sys.argv[1:]] or [0]
     digits = load_data()
     pixels = digits.train_images.reshape(-1, 784).astype(np.float32) / 255
     labels = digits.train_labels.astype(np.int64)

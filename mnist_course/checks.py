@@ -276,19 +276,22 @@ def expect_choice(answer: Any, expected: str, replies: dict[str, str]) -> None:
     Parameters
     ----------
     answer : object
-        A string; case and surrounding blanks do not matter.
+        A string; case, surrounding blanks, brackets and quotes do not matter.
     expected : str
         The right one.
     replies : dict of str to str
         Every wrong choice, and what to tell who takes it.
     """
+    known = {key.lower(): reply for key, reply in replies.items()}
+    options = sorted([*known, expected.lower()])
     if type(answer) is not str:
-        raise Wrong(f"expected a string such as {expected[:0]!r}, got {_describe(answer)}")
-    choice = answer.strip().lower()
+        hint = f"put one of these words in quotation marks: {', '.join(options)}"
+        if len(expected) == 1:
+            hint = f'put the letter in quotation marks, such as "{options[0]}"'
+        raise Wrong(f"{hint} (got {_describe(answer)})")
+    choice = answer.strip(" \t\n()[]{}'\"`.:").lower()
     if choice != expected.lower():
-        known = {key.lower(): reply for key, reply in replies.items()}
-        options = ", ".join(sorted([*known, expected.lower()]))
-        raise Wrong(known.get(choice, f"choose one of {options}"))
+        raise Wrong(known.get(choice, f"choose one of {', '.join(options)}"))
 
 
 def call(function: Any, *args: Any, seconds: float = SECONDS) -> Any:

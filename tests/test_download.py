@@ -157,7 +157,7 @@ def stall_in_the_body(handler):
 
 def drip(handler):
     handler.start(length=len(handler.content))
-    for index in range(len(handler.content)):
+    for index in range(500):  # nobody should listen for so long
         handler.send(handler.content[index : index + 1])
         if handler.wait(0.02):
             break

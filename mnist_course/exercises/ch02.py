@@ -1,5 +1,6 @@
 """What the checks of chapter 2, "From arrays to batches", accept."""
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,23 @@ from typing import Any
 import numpy as np
 
 from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
-from mnist_course.data import MEAN, STD, load_data
+from mnist_course.data import MEAN, STD, Digits, load_data, split_train_valid
 from mnist_course.idx import write_idx
+
+
+@functools.cache
+def _digits() -> Digits:
+    """Read the files once, however often the learner tries."""
+    return load_data()
+
+
+@functools.cache
+def _num_broken() -> tuple[int, int]:
+    """Count the pixels that never change, in all pictures and in those to learn from."""
+    flat = _digits().train_images.reshape(-1, 784)
+    train, _ = split_train_valid(len(flat), len(flat) // 12, seed=0)
+    counts = [int((X.max(axis=0) == X.min(axis=0)).sum()) for X in (flat, flat[train])]
+    return counts[0], counts[1]
 
 
 @exercise("02.count")
@@ -22,6 +38,8 @@ def count(answer: Any) -> None:
             ([429, 88], "429 batches are full; the 88 digits that are left make one more"),
             ([429, 128], "429 batches of 128 hold 54,912 digits; where are the other 88?"),
             ([430, 128], "430 batches of 128 would hold 55,040 digits; the last one is not full"),
+            ([55_000 / 128, 88], "a number of batches is a whole number; the rest makes one more"),
+            ([430, 0], "55,000 is not a multiple of 128"),
             ([430, 40], "40 are missing in the last batch; how many are in it?"),
             ([469, 96], "that is for all 60,000; here it is the 55,000 of the training part"),
             ([88, 430], "first the number of batches, then the size of the last one"),
@@ -31,6 +49,9 @@ def count(answer: Any) -> None:
 
 @exercise("02.noise")
 def noise(answer: Any) -> None:
+    value = as_array(answer)
+    if value.size == 1 and 805 <= float(value.reshape(())) <= 815:  # 256 * sqrt(10) = 809.5
+        raise Wrong("the square root belongs the other way round: noise falls like 1/√B")
     expect_number(
         answer,
         25_600,
@@ -38,8 +59,8 @@ def noise(answer: Any) -> None:
         slips=[
             (2_560, "ten times the digits divide the noise by the square root of ten, about 3.2"),
             (100, "that is the factor; the question is how large the batch must be"),
-            (809, "the square root belongs the other way round: noise falls like 1/√B"),
-            (810, "the square root belongs the other way round: noise falls like 1/√B"),
+            (25.6, "a larger batch has less noise, not a smaller one"),
+            (2.56, "a larger batch has less noise, not a smaller one"),
             (65_536, "the factor is the square of ten, not of 256"),
         ],
         unit=" digits",
@@ -59,6 +80,11 @@ def undo(answer: Any) -> None:
     if value.shape == (3, 1, 28, 28):
         raise Wrong("the channel axis is still there: expected the shape (B, 28, 28)")
     floats = (X * STD + MEAN).numpy()[:, 0]  # (3, 28, 28), 0..1
+    wrong_ways = [
+        ((X + MEAN) * STD, "undo the last step first: multiply by 0.3081, then add 0.1307"),
+        (X, "the normalizing is still in it: multiply by 0.3081, then add 0.1307"),
+        ((X - MEAN) / STD, "that normalizes a second time; go the other way"),
+    ]
     expect_array(
         value,
         original,
@@ -69,17 +95,30 @@ def undo(answer: Any) -> None:
                 np.trunc(floats * 255),
                 "some bytes are one too small: converting to an integer cuts off, round first",
             ),
+            (floats, "the pixels are 0 to 1 here; multiply by 255, round and convert"),
             (np.rint(floats), "the pixels are 0 to 1 here; multiply by 255 before you round"),
             (np.trunc(floats), "the pixels are 0 to 1 here; multiply by 255 before you convert"),
+            *(
+                (form, reply)
+                for pixels, reply in wrong_ways
+                for form in _as_bytes((pixels * 255).numpy()[:, 0])
+            ),
         ],
     )
     if value.dtype != np.uint8:
         raise Wrong(f"the values are right, but they are {value.dtype}; bytes are uint8")
 
 
+def _as_bytes(floats: np.ndarray) -> list[np.ndarray]:
+    """Return what may become of numbers outside 0..255 on their way to bytes."""
+    whole = [np.rint(floats), np.trunc(floats)]
+    wrapped, clipped = [np.mod(x, 256) for x in whole], [np.clip(x, 0, 255) for x in whole]
+    return [floats, *whole, *wrapped, *clipped]
+
+
 @exercise("02.invert")
 def invert(answer: Any) -> None:
-    x = load_data().train_images[:1_000].ravel()[:-1] / 255
+    x = _digits().train_images[:1_000].ravel()[:-1] / 255
 
     def condition(x: np.ndarray) -> float:
         low, high = np.linalg.eigvalsh([[np.mean(x * x), x.mean()], [x.mean(), 1]])
@@ -102,19 +141,20 @@ def invert(answer: Any) -> None:
 
 @exercise("02.own")
 def own(answer: Any) -> None:
-    flat = load_data().train_images.reshape(-1, 784)
-    broken = int((flat.max(axis=0) == flat.min(axis=0)).sum())
+    broken, broken_train = _num_broken()
     expect_number(
         answer,
         broken,
         rtol=0,
         slips=[
             (784 - broken, "these are the positions that are fine"),
-            (broken * len(flat), "count positions, not pixels of all pictures"),
+            (broken_train, "that is for the training part; take all pictures in images"),
+            (broken * len(_digits().train_images), "count positions, not pixels of all pictures"),
             (784, "not all: only pixels whose standard deviation is 0"),
             (
                 0,
-                "is there no NaN? If you added something to the deviation, you repaired it already",
+                "is there no NaN? If you added something to the deviation, you repaired it "
+                "already; or rounding hid it: start from the bytes or pixels 0 to 1",
             ),
         ],
         unit=" positions",
@@ -136,11 +176,16 @@ def file(answer: Any) -> None:
         length = call(dataset.__len__)
         if as_array(length).shape != () or int(length) != 40:
             raise Wrong(f"the file has 40 labels, your data set says {length}: mind the header")
+        try:
+            call(len, dataset)
+        except TypeError:
+            raise Wrong(f"__len__ must return an int: len() refuses {length!r}") from None
+        content = bytearray(images_path.read_bytes())
         for index in (3, 0, 39):
-            _compare(call(dataset.__getitem__, index), pictures[index], labels[index], index)
+            got = call(dataset.__getitem__, index)
+            _compare(got, pictures[index], labels[index], index, content)
         # Change one picture in the file: who reads when asked sees the new one.
         changed = 255 - pictures[25]
-        content = bytearray(images_path.read_bytes())
         content[16 + 784 * 25 : 16 + 784 * 26] = changed.tobytes()
         with images_path.open("r+b") as images_file:
             images_file.write(content)
@@ -149,12 +194,19 @@ def file(answer: Any) -> None:
             raise Wrong(
                 "right, but all pictures were read at the start; read one when it is asked for"
             )
-        _compare(got, changed, labels[25], 25)
+        _compare(got, changed, labels[25], 25, content)
         del dataset
 
 
-def _compare(got: Any, picture: np.ndarray, label: int, index: int) -> None:
-    """Make sure that ``got`` is the right picture with the right label."""
+def _compare(got: Any, picture: np.ndarray, label: int, index: int, content: bytearray) -> None:
+    """Make sure that ``got`` is the right picture with the right label.
+
+    ``content`` is the file of pictures, for the replies to those who read in the wrong place.
+    """
+    too_early = [
+        np.frombuffer(bytes(content), np.uint8, 784, offset=header + 784 * index)
+        for header in (0, 8)
+    ]
     if type(got) not in (tuple, list) or len(got) != 2:
         raise Wrong("__getitem__ must return two things: the picture and its label")
     try:
@@ -168,6 +220,10 @@ def _compare(got: Any, picture: np.ndarray, label: int, index: int) -> None:
                 (picture[None], "expected the shape (28, 28), without a channel axis"),
                 (picture.reshape(-1), "reshape the 784 bytes to (28, 28)"),
                 (picture / 255, "expected the bytes as they are; scaling is a transform's job"),
+                *(
+                    (wrong.reshape(28, 28), "the header of the pictures has 16 bytes")
+                    for wrong in too_early
+                ),
             ],
         )
     except Wrong as wrong:

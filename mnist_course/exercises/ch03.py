@@ -161,6 +161,21 @@ def _worst_only(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _with_right_class(worst.astype(float), labels)
 
 
+def _squared_with_itself(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the slip of leaving the right class, whose gap is 1, in its own sum."""
+    wrong = _squared(scores, labels)
+    wrong[np.arange(len(labels)), labels] -= 2 / len(labels)
+    return wrong
+
+
+def _squared_with_count(scores: np.ndarray, labels: np.ndarray, each: float) -> np.ndarray:
+    """Return the slip of giving the right class minus the number of the others."""
+    wrong = _squared(scores, labels)
+    num_too_close = (_gaps(scores, labels) > 0).sum(axis=1)
+    wrong[np.arange(len(labels)), labels] = -each * num_too_close / len(labels)
+    return wrong
+
+
 @exercise("03.squared")
 def squared(answer: Any) -> None:
     _judge_gradient(
@@ -172,8 +187,38 @@ def squared(answer: Any) -> None:
             "the right class has a gradient as well: minus the sum of the others": lambda z, y: (
                 2 * _gaps(z, y) / len(y)
             ),
+            "the right class was compared with itself, so its margin of 1 is in the sum as well": (
+                _squared_with_itself
+            ),
+            "the right class gets minus the sum of the others, no longer minus their number": (
+                lambda z, y: _squared_with_count(z, y, 1)
+            ),
+            "the right class gets minus the sum of the others, not minus twice their number": (
+                lambda z, y: _squared_with_count(z, y, 2)
+            ),
         },
     )
+
+
+def _one_up_one_down(
+    scores: np.ndarray, labels: np.ndarray, down: np.ndarray, cancels: bool = True
+) -> np.ndarray:
+    """Give +1 to the class ``down`` of each row and -1 to the right one, whatever the gaps are."""
+    rows = np.arange(len(labels))
+    dscores = np.zeros_like(scores)
+    dscores[rows, down] = 1
+    dscores[rows, labels] = dscores[rows, labels] - 1 if cancels else -1
+    return dscores / len(labels)
+
+
+def _always_worst(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    others = scores.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    return _one_up_one_down(scores, labels, others.argmax(axis=1))
+
+
+def _first_of_zeros(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return _one_up_one_down(scores, labels, _gaps(scores, labels).argmax(axis=1))
 
 
 @exercise("03.max")
@@ -184,5 +229,17 @@ def worst_class(answer: Any) -> None:
         {
             "this is the gradient of the sum; only the worst class pays here": hinge_loss_gradient,
             "the right class has a gradient as well": lambda z, y: np.maximum(0, _worst_only(z, y)),
+            "a picture whose right class leads by 1 has the gradient 0": _always_worst,
+            "where no class is too close all terms are 0, argmax takes the first of them, and a "
+            "picture that should have the gradient 0 gets one": _first_of_zeros,
+            # A gap of 1 to itself, or the largest score: the same class either way.
+            "the worst *wrong* class is asked for; where the right class has the largest score, it "
+            "was picked itself (its gap to itself is 1)": lambda z, y: _one_up_one_down(
+                z, y, z.argmax(axis=1)
+            ),
+            "the worst *wrong* class is asked for; the right class was compared with itself, and "
+            "its 1 wins the argmax where the others have less": lambda z, y: _one_up_one_down(
+                z, y, z.argmax(axis=1), cancels=False
+            ),
         },
     )

@@ -64,6 +64,7 @@ def tanh(answer: Any) -> None:
     if not isinstance(answer, type):
         raise Wrong("hand in the class Tanh itself, without brackets behind its name")
     layer = call(answer)
+    wrong_place = "the slope belongs to h, kept from the way forward; da multiplies it"
     rng = np.random.default_rng(5)
     for shape in ((1, 1), (3, 4)):
         h, da = 2 * rng.standard_normal(shape), rng.standard_normal(shape)
@@ -74,13 +75,21 @@ def tanh(answer: Any) -> None:
         expect_array(call(layer.forward, h), np.tanh(h), slips=slips)
         a = np.tanh(h)
         slips = [
+            (1 - np.tanh(da) ** 2, wrong_place),
+            (da * (1 - np.tanh(da) ** 2), wrong_place),
             (1 - a**2, "that is the slope; multiply it by da, the gradient that comes back"),
             (da * a * (1 - a), "a (1 - a) is the slope of the sigmoid"),
             (da * (1 - h**2), "the slope is 1 - a², with a = tanh h, not with h"),
             (da * (1 - a), "the square is missing: 1 - a²"),
             (da * a, "that hands on da times a; the slope of tanh is 1 - a²"),
         ]
-        expect_array(call(layer.backward, da), da * (1 - a**2), slips=slips)
+        try:
+            got = call(layer.backward, da)
+        except AttributeError as error:
+            raise Wrong(
+                f"backward raised AttributeError: {error}; did forward keep what backward needs?"
+            ) from None
+        expect_array(got, da * (1 - a**2), slips=slips)
 
 
 @exercise("05.blind")
@@ -119,7 +128,7 @@ def _neuron(value: Any) -> tuple[dict[str, tuple[Any, float]], Any]:
     return right, error * error * value(0.5)
 
 
-def _expect_gradients(what: str, leaves: dict[str, tuple[Any, float]]) -> None:
+def _expect_gradients(what: str, leaves: dict[str, tuple[Any, float]], hint: str = "") -> None:
     """Compare the gradients that the learner's backward left behind."""
     for name, (leaf, right) in leaves.items():
         got = as_array(leaf.grad)
@@ -127,7 +136,8 @@ def _expect_gradients(what: str, leaves: dict[str, tuple[Any, float]]) -> None:
             raise Wrong(f"{what}: a grad is one number, yours has the shape {got.shape}")
         found = float(got.reshape(()))
         if not math.isclose(found, right, rel_tol=1e-4):
-            raise Wrong(f"{what}: the grad of {name} should be {right:.5g}, yours is {found:.5g}")
+            reply = f"{what}: the grad of {name} should be {right:.5g}, yours is {found:.5g}"
+            raise Wrong(f"{reply}. {hint}" if hint else reply)
 
 
 @exercise("05.value")
@@ -150,7 +160,11 @@ def value(answer: Any) -> None:
     expect_data("the sigmoid of 0", call(build(0.0)[0].sigmoid), 0.5)
 
     differentiate(product)
-    _expect_gradients("x * y with x = 3, y = -2", {"x": (x, -2.0), "y": (y, 3.0)})
+    if math.isclose(float(as_array(x.grad).reshape(-1)[0]), 3.0, rel_tol=1e-4):
+        raise Wrong("x * y with x = 3, y = -2: a times hands on the *other* input")
+    complete = "Is the grad of a value complete before the value hands it on?"
+    what = "x * y with x = 3, y = -2"
+    _expect_gradients(what, {"x": (x, -2.0), "y": (y, 3.0)}, hint=complete)
     (x,) = build(3.0)
     differentiate(call(lambda: x * x))
     if math.isclose(float(as_array(x.grad).reshape(-1)[0]), 3.0, rel_tol=1e-4):
@@ -163,12 +177,8 @@ def value(answer: Any) -> None:
     a, b = build(0.7, 1.3)
     differentiate(call(lambda: _tangle(a, b)))
     da, db = _TANGLED
-    try:
-        _expect_gradients("values that are used again and again", {"a": (a, da), "b": (b, db)})
-    except Wrong as wrong:
-        raise Wrong(
-            f"{wrong}. Is the grad of a value complete before the value hands it on?"
-        ) from None
+    leaves = {"a": (a, da), "b": (b, db)}
+    _expect_gradients("values that are used again and again", leaves, hint=complete)
 
 
 def _tangle(a: Any, b: Any) -> Any:

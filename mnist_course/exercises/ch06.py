@@ -35,7 +35,8 @@ def keep(answer: Any) -> None:
                 0.095,
                 "that is 0.95 times the old rate; what does the sum 1 + 0.95 + 0.95² + … make?",
             ),
-            (0.05, "close in spirit: the factor is not 0.5"),
+            (0.05, "that is the factor, 1 - 0.95; multiply the old rate by it"),
+            (0.1 / 1.95, "the sum 1 + 0.95 + 0.95² + … goes on for ever"),
             (0.01, "that would be right for momentum 0.9"),
             (2.0, "the other way round: momentum lengthens the steps already"),
         ],
@@ -44,6 +45,8 @@ def keep(answer: Any) -> None:
 
 @exercise("06.first")
 def first(answer: Any) -> None:
+    if as_array(answer).size == 1:
+        raise Wrong("two lengths are asked, one for each parameter: [.., ..]")
     expect_array(
         answer,
         [0.001, 0.001],
@@ -51,6 +54,8 @@ def first(answer: Any) -> None:
         atol=0,
         slips=[
             ([1.0, 1e-6], "that is the step of SGD; Adam divides by the size of the gradient"),
+            ([0.001, 1e-6], "Adam divides each gradient by its own usual size"),
+            ([1000, 0.001], "Adam divides each gradient by its own usual size"),
             ([-0.001, -0.001], "the lengths are right; a length has no sign"),
             ([1e-4, 1e-4], "m is corrected too: after one step it is the gradient, not a tenth"),
             (
@@ -98,6 +103,12 @@ def uncorrected(answer: Any) -> None:
         number, length = (float(part) for part in value)
         if number == longest[0] - 1 and abs(length - longest[1]) < 0.01 * longest[1]:
             raise Wrong("the length is right; the first step has the number 1, not 0")
+        for lr in (0.001, 0.01, 0.1):
+            if number == longest[0] and abs(length - lr * longest[1]) < 0.01 * lr * longest[1]:
+                raise Wrong(
+                    "the number is right; the length is asked in units of the learning rate: "
+                    "divide by it"
+                )
     expect_array(
         answer,
         longest,
@@ -127,6 +138,14 @@ def break_it(answer: Any) -> None:
         last[:] = w
         optimizer.step([np.array([dw])])
     length = float(np.abs(w - last)[0]) / optimizer.lr
+    others = float(np.abs(grads[:-1]).max(initial=0))
+    shout = float(np.abs(grads[-1]))
+    if not length >= 2 and grads.size > 1 and shout > 1e-6 and shout >= 100 * others:
+        raise Wrong(
+            f"the last step is {length:.2f} learning rates long. The idea is right; the silence is "
+            "too short: the bias correction divides v by 1 - 0.999^t, and while t is small that "
+            "makes up for the silence. Wait longer"
+        )
     if not length >= 2:
         raise Wrong(
             f"the last step is {length:.2f} learning rates long; what would make the usual size of "
@@ -154,6 +173,16 @@ def _rescaled_gradient(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momen
     return w + v, v
 
 
+def _old_rate(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = momentum * v * (lr / last_lr) - last_lr * dw
+    return w + v, v
+
+
+def _old_rate_alone(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
+    v = momentum * v - last_lr * dw
+    return w + v, v
+
+
 def _pair(result: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return what the learner's step returned as two arrays."""
     if not isinstance(result, (tuple, list)) or len(result) != 2:
@@ -174,6 +203,10 @@ def correction(answer: Any) -> None:
         "only the old velocity needs the new unit; the gradient gets the new rate already": (
             _rescaled_gradient
         ),
+        "the gradient of this step gets the new rate": _old_rate,
+        "the gradient of this step gets the new rate, and so does the old velocity": (
+            _old_rate_alone
+        ),
     }
     for number, lr in enumerate(rates, start=1):
         dw = rng.normal(size=(3, 2))
@@ -185,6 +218,12 @@ def correction(answer: Any) -> None:
             same = got_w.shape == w.shape and np.allclose(got_w, wrong_w, rtol=1e-4, atol=1e-6)
             if same and not np.allclose(wrong_w, torch_w):
                 raise Wrong(f"step {number}, where lr goes from {last_lr} to {lr}: {reply}")
+        theirs = optimizer.v[0]
+        if got_v.shape == theirs.shape and np.allclose(got_v, theirs, rtol=1e-4, atol=1e-6):
+            raise Wrong(
+                "that is PyTorch's velocity; the function gets and returns the classical one, "
+                "which already contains the learning rate"
+            )
         try:
             expect_array(got_w, torch_w)
             expect_array(got_v, -lr * optimizer.v[0])
@@ -204,8 +243,18 @@ def curvature(answer: Any) -> None:
         def gradient(w: Any, H: np.ndarray = H, c: np.ndarray = c) -> np.ndarray:
             return H @ np.asarray(w, dtype=float) - c
 
+        result = call(answer, gradient, w)
+        value = as_array(result)
+        if value.size == len(values):
+            raise Wrong("that may be the direction; its curvature is asked, one number")
+        if value.size == 1 and value.dtype.kind in "iuf":
+            number = float(value.reshape(())[()])
+            if not np.isfinite(number) or abs(number) > 1e6:
+                raise Wrong(f"{number:.3g} cannot be: scale H u to length 1 in every round")
+            if 0.9 * values[0] <= number < 0.99 * values[0]:
+                raise Wrong(f"{number:.4g} is nearly the largest curvature; repeat more often")
         expect_number(
-            call(answer, gradient, w),
+            result,
             values[0],
             rtol=0.01,
             slips=[

@@ -14,7 +14,7 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from mnist_course.data import MEAN, STD, Batches, load_data
+from mnist_course.data import MEAN, STD, Batches, load_data, split_train_valid
 from mnist_course.idx import read_idx
 
 
@@ -23,14 +23,21 @@ def _condition(x):
     return high / low
 
 
-@functools.lru_cache(1)
+@functools.cache
+def _digits():
+    return load_data()
+
+
+@functools.cache
 def _x():
-    return load_data().train_images[:1_000].ravel()[:-1] / 255
+    return _digits().train_images[:1_000].ravel()[:-1] / 255
 
 
-@functools.lru_cache(1)
-def _num_dead():
-    images = load_data().train_images
+@functools.cache
+def _num_dead(train_only=False):
+    images = _digits().train_images
+    if train_only:
+        images = images[split_train_valid(len(images), len(images) // 12)[0]]
     return int((images.max(axis=0) == images.min(axis=0)).sum())
 
 
@@ -146,8 +153,18 @@ RIGHT = {
 }
 
 WRONG = {
-    "02.count": [[429, 88], [430, 128], [430, 40], [88, 430], [469, 96], [430], "430, 88"],
-    "02.noise": [2_560, 100, 809, 65_536, float("inf"), True, [25_600, 0]],
+    "02.count": [
+        [429, 88],
+        [55_000 / 128, 88],
+        [430, 0],
+        [430, 128],
+        [430, 40],
+        [88, 430],
+        [469, 96],
+        [430],
+        "430, 88",
+    ],
+    "02.noise": [2_560, 25.6, 100, 809, 256 * 10**0.5, 65_536, float("inf"), True, [25_600, 0]],
     "02.undo": [
         lambda X: ((X * STD + MEAN) * 255).to(torch.uint8)[:, 0],
         lambda X: _undo(X)[:, 0],
@@ -155,6 +172,11 @@ WRONG = {
         lambda X: (X * STD + MEAN)[:, 0],
         lambda X: (X * STD + MEAN).round().to(torch.uint8)[:, 0],
         lambda X: ((X + MEAN) * STD * 255).round().to(torch.uint8)[:, 0],
+        lambda X: ((X + MEAN) * STD * 255).to(torch.uint8)[:, 0],
+        lambda X: (X * 255).round().to(torch.uint8)[:, 0],
+        lambda X: (X * 255)[:, 0],
+        lambda X: ((X - MEAN) / STD * 255).clamp(0, 255).to(torch.uint8)[:, 0],
+        lambda X: ((X - MEAN) / STD * 255).round().to(torch.uint8)[:, 0],
         lambda X: _undo(X).to(torch.int64)[:, 0],
         lambda X: torch.zeros(28, 28, dtype=torch.uint8),
     ],
@@ -166,10 +188,20 @@ WRONG = {
         np.array([_condition(1 - _x())] * 2),
         "longer",
     ],
-    "02.own": [784 - _num_dead(), _num_dead() + 1, 784, 0, True, [_num_dead()] * 2],
+    "02.own": [
+        784 - _num_dead(),
+        _num_dead() * len(_digits().train_images),
+        _num_dead() + 1,
+        784,
+        0,
+        True,
+        [_num_dead()] * 2,
+    ],
     "02.file": [
         _Eager,
         _variant(image_header=0),
+        _variant(image_header=8),
+        _variant(__len__=lambda self: 40.0),
         _variant(label_header=0),
         _variant(label_header=4),
         _variant(transpose=True),

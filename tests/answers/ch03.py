@@ -7,13 +7,16 @@ import torch.nn.functional as F
 from mnist_course.data import load_data
 
 
-def _squared(scores, labels, factor=2, right=True, mean=True, sign=1):
+def _squared(scores, labels, factor=2, right=True, mean=True, sign=1, itself=False, count=0):
     rows = np.arange(len(labels))
     gaps = scores - scores[rows, labels][:, None] + 1
     dscores = factor * np.maximum(0, gaps)
-    dscores[rows, labels] = 0
+    if not itself:
+        dscores[rows, labels] = 0
     if right:
         dscores[rows, labels] = -dscores.sum(axis=1)
+    if count:
+        dscores[rows, labels] = -count * ((gaps > 0).sum(axis=1) - 1)
     return sign * (dscores / len(labels) if mean else dscores)
 
 
@@ -55,6 +58,19 @@ def _max_by_loop(scores, labels, content=True, mean=True, itself=False, sign=1):
     return dscores / len(labels) if mean else dscores
 
 
+def _max_by_argmax(scores, labels, assign=False, right_gap=1, clip=False):
+    rows = np.arange(len(labels))
+    gaps = scores - scores[rows, labels][:, None] + 1
+    gaps[rows, labels] = right_gap
+    dscores = np.zeros_like(scores)
+    dscores[rows, (np.maximum(0, gaps) if clip else gaps).argmax(axis=1)] += 1
+    if assign:
+        dscores[rows, labels] = -1
+    else:
+        dscores[rows, labels] -= 1
+    return dscores / len(labels)
+
+
 ZEROS = np.zeros((10, 784)), np.zeros(10)
 SAME = np.tile(np.linspace(-1, 1, 784), (10, 1)), np.full(10, 3.0)
 
@@ -70,7 +86,7 @@ RIGHT = {
     "03.hand": [1.6, np.float32(1.6), torch.tensor(1.6), [1.6]],
     "03.zeros": [999, 999.0, np.int64(999), torch.tensor([999.0])],
     "03.decay": [0.02, np.float32(0.02), torch.tensor(0.02)],
-    "03.ten": ["b", " B "],
+    "03.ten": ["b", " B ", "(b)", "'b'"],
     "03.break": [
         ZEROS,
         SAME,
@@ -88,6 +104,7 @@ RIGHT = {
         _max_by_loop,
         _by_autograd(_max_loss),
         lambda z, y: torch.tensor(_max_by_loop(z, y), dtype=torch.float32),
+        lambda z, y: _max_by_argmax(z, y, right_gap=0),
     ],
 }
 
@@ -95,7 +112,7 @@ WRONG = {
     "03.hand": [2.6, 0.2, 1.3, 1.2, 1.6 / 3, 0.4, 4.7, 1.6001 + 0.1, float("nan"), [1.2, 0.4]],
     "03.zeros": [0, 1, 1000, 0.999, 9, np.log(1000), 998, True, float("inf")],
     "03.decay": [0.01, 0.005, 0.1, 0.0001, 0.04, "0.02"],
-    "03.ten": ["a", "c", "d", "", "10", 2],
+    "03.ten": ["a", "c", "(a)", "d", "", "10", 2, np.zeros(10)],
     "03.break": [
         _means(),
         (np.zeros((784, 10)), np.zeros(10)),
@@ -114,6 +131,9 @@ WRONG = {
         lambda z, y: _squared(z, y, sign=-1),
         lambda z, y: _squared(z, y) / z.shape[1],
         _hinge,
+        lambda z, y: _squared(z, y, itself=True),
+        lambda z, y: _squared(z, y, count=1),
+        lambda z, y: _squared(z, y, count=2),
         lambda z, y: _squared(z, y).sum(),
         lambda z, y: np.full_like(z, np.nan),
         lambda z, y: _squared(z, y)[:, :1],
@@ -124,6 +144,9 @@ WRONG = {
         lambda z, y: _max_by_loop(z, y, mean=False),
         lambda z, y: _max_by_loop(z, y, itself=True),
         lambda z, y: _max_by_loop(z, y, sign=-1),
+        _max_by_argmax,
+        lambda z, y: _max_by_argmax(z, y, assign=True),
+        lambda z, y: _max_by_argmax(z, y, right_gap=0, clip=True),
         lambda z, y: np.maximum(0, _max_by_loop(z, y)),
         lambda z, y: _max_by_loop(z, y) / z.shape[1],
         lambda z, y: None,

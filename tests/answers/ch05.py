@@ -18,6 +18,23 @@ def _tanh(forward=np.tanh, slope=lambda h, a: 1 - a**2, times=True, make=lambda 
     return Tanh
 
 
+class TanhAgain:
+    """Takes the slope at da instead of at h."""
+
+    def forward(self, h):
+        return np.tanh(h)
+
+    def backward(self, da):
+        return 1 - np.tanh(da) ** 2
+
+
+class ForgetfulTanh(TanhAgain):
+    """Forward keeps nothing for the way back."""
+
+    def backward(self, da):
+        return da * (1 - self.a**2)
+
+
 class TorchTanh:
     def forward(self, h):
         self.a = torch.tanh(torch.tensor(h))
@@ -66,7 +83,7 @@ def _value(add=True, seed=1.0, ordered=True, sigmoid_slope=lambda a: a * (1 - a)
             visit(self)
             self.grad = seed
             for value in reversed(order) if ordered else order:
-                for parent, slope in zip(value.parents, value.slopes):
+                for parent, slope in zip(value.parents, value.slopes, strict=True):
                     parent.grad = (parent.grad if add else 0) + slope * value.grad
 
     return Value
@@ -93,6 +110,26 @@ class PathValue:
         self.grad += gradient
         for parent, slope in self.parents:
             parent.backward(gradient * slope)
+
+
+class EarlyValue(PathValue):
+    """Calls backward on its parents, which sets their grad to 1 again."""
+
+    def __add__(self, other):
+        return EarlyValue(self.data + other.data, [(self, 1.0), (other, 1.0)])
+
+    def __mul__(self, other):
+        return EarlyValue(self.data * other.data, [(self, other.data), (other, self.data)])
+
+    def sigmoid(self):
+        a = 1 / (1 + math.exp(-self.data))
+        return EarlyValue(a, [(self, a * (1 - a))])
+
+    def backward(self):
+        self.grad = 1.0
+        for parent, slope in self.parents:
+            parent.grad += slope * self.grad
+            parent.backward()
 
 
 class TorchValue:
@@ -173,6 +210,8 @@ WRONG = {
         _tanh(forward=lambda h: 1 / (1 + np.exp(-h))),
         _tanh(forward=lambda h: np.maximum(h, 0)),
         _tanh(make=lambda array: array * np.nan),
+        TanhAgain,
+        ForgetfulTanh,
         _tanh()(),
         np.tanh,
     ],
@@ -193,6 +232,7 @@ WRONG = {
         _value(sigmoid_slope=lambda a: a),
         _value(own=True),
         _value(seed=float("nan")),
+        EarlyValue,
         Silent,
         float,
         _value()(1.0),

@@ -31,6 +31,33 @@ def _rescale_all(w, v, dw, lr, last_lr, momentum):
     return w + v, v
 
 
+def _torch_velocity(w, v, dw, lr, last_lr, momentum):
+    v = momentum * v + dw
+    return w - lr * v, v
+
+
+def _torch_velocity_through(w, v, dw, lr, last_lr, momentum):
+    velocity = momentum * (-v / last_lr) + dw
+    return w - lr * velocity, velocity
+
+
+def _old_rate(w, v, dw, lr, last_lr, momentum):
+    v = momentum * v * (lr / last_lr) - last_lr * dw
+    return w + v, v
+
+
+def _old_rate_alone(w, v, dw, lr, last_lr, momentum):
+    v = momentum * v - last_lr * dw
+    return w + v, v
+
+
+def _never_scaled(gradient, w):
+    u = np.random.default_rng(1).normal(size=w.shape)
+    for _ in range(20):
+        u = gradient(w + u) - gradient(w)
+    return np.linalg.norm(u)
+
+
 def _power_iteration(finish=lambda value: value, rounds=200, epsilon=1e-3):
     def largest(gradient, w):
         u, value = np.random.default_rng(1).normal(size=w.shape), 0.0
@@ -87,9 +114,11 @@ RIGHT = {
 
 WRONG = {
     "06.step": [2.8, 0.2, -0.2, 5.0, 1.0, "3.2", [3.2, 3.2], True],
-    "06.keep": [0.1, 0.095, 0.05, 0.01, 2.0, 0.0, -0.005, [0.005, 0.005]],
+    "06.keep": [0.1, 0.095, 0.05, 0.1 / 1.95, 0.01, 2.0, 0.0, -0.005, [0.005, 0.005]],
     "06.first": [
         [1.0, 1e-6],
+        [0.001, 1e-6],
+        [1000, 0.001],
         [-0.001, -0.001],
         [1e-4, 1e-4],
         [0.00316228, 0.00316228],
@@ -103,6 +132,7 @@ WRONG = {
         [1, 3.1623],
         [6.5685, 12],
         [11, 6.5685],
+        [12, 0.00657],
         12,
         [10, 6.5279],
         [10_000, 1.0],
@@ -128,6 +158,10 @@ WRONG = {
         _correction(lambda lr, last: 1),
         _correction(lambda lr, last: last / lr),
         _rescale_all,
+        _torch_velocity,
+        _torch_velocity_through,
+        _old_rate,
+        _old_rate_alone,
         lambda w, v, dw, lr, last_lr, momentum: w - lr * dw,
         lambda w, v, dw, lr, last_lr, momentum: (w - lr * dw, v),
         lambda w, v, dw, lr, last_lr, momentum: (
@@ -144,6 +178,8 @@ WRONG = {
         _whole_matrix(min),
         _whole_matrix(sum),
         _power_iteration(rounds=1),
+        _power_iteration(lambda value: 0.95 * value),
+        _never_scaled,
         lambda gradient, w: np.linalg.norm(gradient(w)),
         lambda gradient, w: float("nan"),
         lambda gradient, w: np.full(len(w), 5.0),
