@@ -1,9 +1,9 @@
 """One picture at a time against batches: seconds and accuracy of the networks of chapter 5.
 
-Run it with ``python benchmarks/per_sample.py [SEED ...]``. Every line comes from one run, in which the
-variants take turns (a few thousand pictures each), so that a busy machine is unfair to all alike;
-BLAS uses one thread. It takes about a minute per seed. Accuracies are those of 5,000 validation
-digits after one pass over the 55,000 others; the test set is not touched.
+Run it with ``python benchmarks/per_sample.py [SEED ...]``. The variants take turns (a few thousand
+pictures each), so that a busy machine is unfair to all alike; BLAS uses one thread. It takes about
+a minute per seed. Accuracies are those of 5,000 validation digits after one pass over the 55,000
+others; the test set is not touched.
 """
 
 from __future__ import annotations

@@ -1083,7 +1083,7 @@ check_solution("02.count", [-(-55_000 // 128), 55_000 % 128])
 # :class: dropdown
 # :::
 #
-# The obvious answer is ten times as large. But noise falls with the square *root* of $B$, so it takes $10^2 = 100$ times as many digits: nearly half the training set, for every single step. There is another way to the same end: a hundred steps with a hundredth of the learning rate. They average the noise of a hundred batches, and look at just as many digits.
+# The obvious answer is ten times as large. But noise falls with the square *root* of $B$, so it takes $10^2 = 100$ times as many digits: nearly half the training set, for every single step. There is another way to the same end: a hundred steps with a hundredth of the learning rate. They average the noise of a hundred batches, and look at equally many digits.
 
 # %%
 check_solution("02.noise", 256 * 10**2)
