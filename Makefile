@@ -70,7 +70,7 @@ book: $(BOOK)
 $(BOOK): $(INSTALLED) $(NOTEBOOKS) $(PAGES) $(CODE)
 	@echo "Rendering the book ..."
 	@mkdir -p _build
-	@jupyter-book build . -W -n --keep-going > _build/book.log 2>&1 || \
+	@jupyter-book build . --all -W -n --keep-going > _build/book.log 2>&1 || \
 	  { grep -E "WARNING|ERROR|Error" _build/book.log; echo "The whole log: _build/book.log"; exit 1; }
 	@touch $@
 

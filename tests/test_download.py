@@ -159,7 +159,7 @@ def drip(handler):
     handler.start(length=len(handler.content))
     for index in range(500):  # nobody should listen for so long
         handler.send(handler.content[index : index + 1])
-        if handler.wait(0.02):
+        if handler.wait(0.05):
             break
 
 

@@ -36,7 +36,8 @@ class _Bare(ast.NodeTransformer):
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
         node.returns = None
-        for argument in [*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs]:
+        arguments = [*node.args.args, *node.args.kwonlyargs, *node.args.posonlyargs]
+        for argument in filter(None, [*arguments, node.args.vararg, node.args.kwarg]):
             argument.annotation = None
         return self._body(node)
 

@@ -1,8 +1,9 @@
-"""Make the built book need nothing but itself: bring MathJax, and only buttons that lead somewhere.
+"""Make the built book need nothing but itself: bring MathJax, drop what would call other hosts.
 
 MathJax comes from the PyPI package ``sphinx-mathjax-offline``, of which one file is copied into the
 built site. The launch buttons (Binder, Colab) need a public address of the repository; they are
-added when the clone has a remote on GitHub, and left out otherwise.
+added when the clone has a remote on GitHub, and left out otherwise. Thebe, which would run code on
+other people's machines, is taken out of every page.
 """
 
 from __future__ import annotations
@@ -66,8 +67,20 @@ def add_launch_buttons(app: Sphinx, config: Config) -> None:
         )
 
 
+def drop_thebe(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Leave Thebe's scripts out of a page; Jupyter Book adds them even where they are not used."""
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in f"{script.filename} {script.attributes.get('body', '')}".lower()
+    ]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect the two steps to Sphinx's events."""
+    """Connect the steps to Sphinx's events."""
     app.connect("config-inited", add_launch_buttons)
+    app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -220,7 +220,7 @@ class Sequential(Layer):
         Each maps what the one before it returns.
     """
 
-    def __init__(self, *layers) -> None:  # type: ignore[no-untyped-def]  # as on the page
+    def __init__(self, *layers: Layer) -> None:
         self.layers: tuple[Any, ...] = layers
 
     def forward(self, X: np.ndarray) -> np.ndarray:
