@@ -919,9 +919,9 @@ costs["train"] = ours[1] - ours[0]  # with training, less loading alone
 figure, ax = plt.subplots(figsize=(7, 2.6))
 colors = [plots.GRAY, plots.BLUE, plots.GREEN, plots.PINK, plots.ORANGE]
 left = 0.0
-for (name, cost), color in zip(costs.items(), colors, strict=True):
-    ax.barh(1, cost, left=left, color=color, edgecolor="white", label=name)
-    left += cost
+for (name, price), color in zip(costs.items(), colors, strict=True):
+    ax.barh(1, price, left=left, color=color, edgecolor="white", label=name)
+    left += price
 ax.barh(0, ours[0], color="black", edgecolor="white", label="pick rows")
 ax.barh(0, costs["train"], left=ours[0], color=plots.ORANGE, edgecolor="white")
 ax.set_yticks([1, 0], ["picture by picture", "Batches"])

@@ -225,7 +225,6 @@ def test_a_chapter_that_failed_is_run_again(course):
         ("import os\nprint('so far', flush=True)\nos.kill(os.getpid(), 9)", "so far"),
         ("def broken(:", "SyntaxError: invalid syntax"),
         ("print('in Latin-1: \\u00e9'.encode('latin-1'))\nassert False, 'é ●'", "é ●"),
-        ("input('your answer? ')", "EOF"),
     ],
 )
 def test_every_way_to_fail_is_reported(course, capsys, text, last):

@@ -280,6 +280,11 @@ def test_a_slip_that_is_as_good_as_the_right_answer_is_not_scolded():
     expect_number(1.0, 1.0, slips=[(1.0, "never said")])
 
 
+def test_a_slip_of_another_shape_is_not_stretched_to_fit():
+    with pytest.raises(Wrong, match="the shape is right"):
+        expect_array([3.0, 3.0], [1.0, 2.0], slips=[(3.0, "never said"), ([3.0] * 5, "never")])
+
+
 def test_tensors_become_arrays_with_their_values():
     found = as_array(torch.arange(3.0, requires_grad=True))
     assert type(found) is np.ndarray
@@ -307,7 +312,8 @@ def loop():
 
 
 def loop_that_catches():
-    while True:
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 20:
         with contextlib.suppress(Exception):
             sum(range(1000))
 

@@ -317,7 +317,7 @@ def test_weights_that_the_last_step_ruined_are_noticed_in_validation(tensors):
         train(X, y, batch_size=500, lr=1e38, valid_batches=valid)
 
 
-@pytest.mark.parametrize("lr", [0.001, 0.1, 0.5])
+@pytest.mark.parametrize("lr", [0.001, 0.1, 0.5, 1.0])
 def test_a_usual_learning_rate_raises_no_alarm(tensors, lr):
     assert len(train(*tensors, lr=lr, epochs=5)) == 5
 
