@@ -264,7 +264,7 @@ def _in_pieces(handler: Any) -> None:
     handler.start(length=len(handler.content))
     for start in range(0, len(handler.content), 8_000):
         handler.send(handler.content[start : start + 8_000])
-        handler.wait(0.003)
+        handler.wait(0.02)
 
 
 @contextlib.contextmanager
@@ -314,19 +314,22 @@ def kill_preparations(kills: int, seed: int) -> list[Row]:
     """Kill processes while they prepare the data, then load it; half download, half make it."""
     rng = random.Random(seed)
     rows: list[Row] = []
-    names = sorted(make_small_mnist()[1])
-    # The last column: how long the preparation takes, about.
-    ways = [("", 60, "mnist", names, 0.2), ("practice", practice.NUM_TRAIN, "practice", None, 1.5)]
+    downloaded = sorted(make_small_mnist()[1])
+    made = sorted([*downloaded, practice.MANIFEST])
+    ways = [("", 60, "mnist", downloaded), ("practice", practice.NUM_TRAIN, "practice", made)]
     with _small_mnist(), _server() as server, tempfile.TemporaryDirectory() as base:
-        for way, expected, folder, held, seconds in ways:
+        mirror = server.mirror("slow", _in_pieces)
+        for way, expected, folder, held in ways:
             in_time, right, clean, count = 0, 0, 0, kills // 2
+            whole = Path(base, f"{way}-whole")
+            usual = _run_for(_preparation(whole, mirror, way), way, None)
             for number in range(count):
-                cache = Path(base, f"{way}{number}")
-                code = _preparation(cache, server.mirror("slow", _in_pieces), way)
-                in_time += _kill(code, rng.uniform(0, seconds), way)
+                cache = Path(base, f"{way}-{number}")
+                seconds = rng.uniform(0, usual)
+                in_time += _run_for(_preparation(cache, mirror, way), way, seconds) == seconds
                 with _prepared_here(cache, server.good(), way):
                     right += len(data.load_data().train_labels) == expected
-                clean += names_in(cache / folder) == (held or sorted([*names, practice.MANIFEST]))
+                clean += names_in(cache / folder) == held
             what = "while the practice set was made" if way else "while files were downloaded"
             rows += [
                 (f"{count} kills {what}", f"{right} right afterwards", f"{count}"),
@@ -336,8 +339,8 @@ def kill_preparations(kills: int, seed: int) -> list[Row]:
     return rows
 
 
-def _kill(code: str, seconds: float, way: str) -> bool:
-    """Run ``code``, kill it ``seconds`` after it has begun, and return whether that was in time."""
+def _run_for(code: str, way: str, seconds: float | None) -> float:
+    """Run ``code``, kill it after ``seconds`` if it is not done, and return how long it ran."""
     child = subprocess.Popen(
         [sys.executable, "-c", code.replace("WAIT\n", "print('ready', flush=True); input()\n")],
         cwd=ROOT,
@@ -347,14 +350,17 @@ def _kill(code: str, seconds: float, way: str) -> bool:
         text=True,
     )
     with child:
-        assert child.stdin is not None
-        assert child.stdout is not None
+        if child.stdin is None or child.stdout is None:
+            raise RuntimeError("the pipes to the process are missing")
         child.stdout.readline()
         child.stdin.write("go\n")
         child.stdin.flush()
-        time.sleep(seconds)
-        os.kill(child.pid, signal.SIGKILL)
-        return child.stdout.read() == ""
+        begun = time.monotonic()
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(child.pid, signal.SIGKILL)
+        finished = child.stdout.readline() != ""
+        return time.monotonic() - begun if finished or seconds is None else seconds
 
 
 def repair_halves() -> list[Row]:

@@ -100,9 +100,10 @@ def load_data() -> Digits:
     try:
         return read_folder(folder)
     except DataError as error:
-        # On a first run there is nothing to complain about.
-        complaint = f"{error}".split(". ")[0] + "; " if folder.is_dir() else ""
+        complaint = str(error).split(". ")[0] + "; "
     try:
+        if not folder.is_dir():  # a first run: there is nothing to complain about
+            complaint = ""
         _tidy(folder)
         download(folder)
     except OSError as error:

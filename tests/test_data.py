@@ -557,8 +557,10 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(
     assert tmp_path in digits.folder.parents
 
 
-def test_a_new_machine_with_a_read_only_cache_runs_on_the_practice_set(
-    local_server, small_mnist, open_folder, as_somebody, made, monkeypatch
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+def test_a_new_machine_with_a_locked_cache_runs_on_the_practice_set(
+    local_server, small_mnist, open_folder, as_somebody, made, monkeypatch, mode
 ):
     """Nothing can be downloaded into it, and nothing made in it."""
     local_server.files = small_mnist
@@ -567,7 +569,7 @@ def test_a_new_machine_with_a_read_only_cache_runs_on_the_practice_set(
     monkeypatch.setenv("MNIST_COURSE_DATA", "")
     monkeypatch.setenv("MNIST_COURSE_ANNOUNCED", "")
     cache, temporary = open_folder / "cache", open_folder / "temporary"
-    cache.mkdir(0o555)
+    cache.mkdir(mode)
     shutil.copytree(made, temporary / "mnist-course-practice")
     temporary.chmod(0o755)
     monkeypatch.setattr(module, "cache_dir", lambda: cache)
