@@ -215,6 +215,20 @@ def _key(path: Path, source: str, environment: dict[str, str]) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
+def enter_environment(data: str, device: str) -> None:
+    """Put this process, and the kernels that it starts, into `chapter_environment`.
+
+    Parameters
+    ----------
+    data : str
+        What ``MNIST_COURSE_DATA`` is to be.
+    device : str
+        What ``MNIST_COURSE_DEVICE`` is to be.
+    """
+    os.environ.pop("MPLBACKEND", None)  # what the environment lacks has to be taken away here
+    os.environ.update(chapter_environment(data), MNIST_COURSE_DEVICE=device)
+
+
 # Notebooks ---------------------------------------------------------------------------------------
 
 
@@ -281,7 +295,7 @@ def execute_notebooks(names: Sequence[str] = (), force: bool = False) -> list[Pa
             "the outputs that the book shows come from real MNIST, and only the practice set is "
             "here. Set MNIST_COURSE_DATA to a folder with the four files."
         )
-    os.environ.update(chapter_environment(str(digits.folder)), MNIST_COURSE_DEVICE="cpu")
+    enter_environment(str(digits.folder), "cpu")
     written = []
     for path in chapters:
         target = path.with_suffix(".ipynb")

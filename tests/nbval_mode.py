@@ -4,10 +4,9 @@ On the practice set and on a GPU every cell and every assertion still runs, but 
 are compared that depend neither on the data nor on the device (tag ``nbval-check-output``).
 """
 
-import os
 import sys
 
-from mnist_course.chapters import chapter_environment
+from mnist_course.chapters import enter_environment
 from mnist_course.data import load_data
 from mnist_course.device import device
 
@@ -17,8 +16,7 @@ def pytest_configure(config):
     digits = load_data()
     where = device()
     data = str(digits.folder) if digits.is_mnist else "practice"
-    os.environ.update(chapter_environment(data), MNIST_COURSE_DEVICE=str(where))
-    os.environ.pop("MPLBACKEND", None)
+    enter_environment(data, str(where))
     strict = digits.is_mnist and where.type == "cpu"
     config.option.nbval, config.option.nbval_lax = strict, not strict
     mode = "strictly, all outputs" if strict else "only what depends on neither data nor device"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -94,4 +95,26 @@ def check_labels(labels: Any, num_examples: int, num_classes: int) -> None:
         raise ValueError(
             f"labels run from {labels.min()} to {labels.max()}, but there are {num_classes} "
             f"classes: 0 to {num_classes - 1}."
+        )
+
+
+def check_not_negative(number: float, name: str) -> None:
+    """Make sure that ``number`` is one finite number and not below 0.
+
+    Parameters
+    ----------
+    number : object
+        What should be such a number.
+    name : str
+        What the error message calls it.
+
+    Raises
+    ------
+    ValueError
+        Naming what came, what was expected, and the usual cause.
+    """
+    if not (isinstance(number, numbers.Real) and 0 <= number < np.inf):
+        raise ValueError(
+            f"{name} is {number!r}, expected one finite number, 0 or larger. "
+            "Usually the arguments are in another order than the function has them."
         )

@@ -5,11 +5,14 @@ Names and argument order are those of `torch.nn.functional`; every loss is a mea
 
 from __future__ import annotations
 
-import numbers
-
 import numpy as np
 
-from mnist_course.by_hand.inputs import check_floats, check_labels, check_scores
+from mnist_course.by_hand.inputs import (
+    check_floats,
+    check_labels,
+    check_not_negative,
+    check_scores,
+)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -221,25 +224,3 @@ def l2_penalty(W: np.ndarray, weight_decay: float) -> float:
     check_floats(W, "W")
     check_not_negative(weight_decay, "weight_decay")
     return 0.5 * weight_decay * (W**2).sum()
-
-
-def check_not_negative(number: float, name: str) -> None:
-    """Make sure that ``number`` is one finite number and not below 0.
-
-    Parameters
-    ----------
-    number : object
-        What should be such a number.
-    name : str
-        What the error message calls it.
-
-    Raises
-    ------
-    ValueError
-        Naming what came, what was expected, and the usual cause.
-    """
-    if not (isinstance(number, numbers.Real) and 0 <= number < np.inf):
-        raise ValueError(
-            f"{name} is {number!r}, expected one finite number, 0 or larger. "
-            "Usually the arguments are in another order than the function has them."
-        )
