@@ -402,15 +402,31 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield ``(B, ...)`` images and ``(B,)`` labels until every example has come once."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        yield from self.one_pass(epoch)
+
+    def one_pass(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of one pass, from the beginning or from somewhere in the middle.
+
+        Parameters
+        ----------
+        epoch : int
+            Which pass, from 0.
+        start : int
+            Number of the batch to begin with, from 0. Those before it cost nothing.
+
+        Yields
+        ------
+        X, y : torch.Tensor
+            ``(B, ...)`` images and ``(B,)`` labels.
+        """
         import torch
 
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        if not self.shuffle:
-            yield from zip(
-                self.X.split(self.batch_size), self.y.split(self.batch_size), strict=True
-            )
-            return
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.y))
-        indices = torch.from_numpy(order).to(self.y.device)  # (N,)
-        for picked in indices.split(self.batch_size):  # (B,)
+        indices = torch.empty(0)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.y))
+            indices = torch.from_numpy(order).to(self.y.device)  # (N,)
+        for first in range(start * self.batch_size, len(self.y), self.batch_size):
+            part = slice(first, first + self.batch_size)
+            picked = indices[part] if self.shuffle else part  # (B,)
             yield self.X[picked], self.y[picked]

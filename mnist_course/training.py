@@ -5,16 +5,22 @@ Taught in: chapter 4, "Scores become probabilities".
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mnist_course.checkpoint import HasState, Keeper
+from mnist_course.data import Batches
+from mnist_course.device import repeatable, seed_step
 from mnist_course.progress import progress, say
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -107,7 +113,13 @@ def fit(
     loss_fn: Loss = F.cross_entropy,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
     augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    half: torch.dtype | None = None,
     log: Callable[[str], None] | None = say,
+    seed: int | None = None,
+    checkpoint: str | Path | None = None,
+    save_every: int | None = None,
+    resume: bool = False,
+    about: Mapping[str, Any] | None = None,
 ) -> History:
     """Train ``model`` in place and return what was measured after every epoch.
 
@@ -127,52 +139,80 @@ def fit(
         Stepped after every batch.
     augment : callable, optional
         Changes each training batch ``X`` before the model sees it.
+    half : torch.dtype, optional
+        Compute the layers in this 16-bit type, see `device.half_precision`; the weights and the
+        loss stay float32.
     log : callable, optional
         Gets one line per epoch; None keeps quiet.
+    seed : int, optional
+        Makes everything random in step k a function of ``seed`` and k. None leaves the random
+        numbers alone, and the passes of `Batches` go on from where they are.
+    checkpoint : str or Path, optional
+        The file in which the run is kept: before the first step, after every epoch, and when
+        somebody presses Ctrl-C. It needs a ``seed``. An existing file is not overwritten.
+    save_every : int, optional
+        Save after so many steps, too.
+    resume : bool
+        Go on from the checkpoint if it exists, in the middle of an epoch if need be. Everything
+        must be built as at the beginning of the run; the result is then that of a run that was
+        never interrupted, to the last bit.
+    about : mapping, optional
+        What else the run depends on (plain values); a checkpoint with another ``about`` is not
+        resumed.
 
     Returns
     -------
     History
-        One `Epoch` per pass.
+        One `Epoch` per pass, those before the interruption included.
 
     Raises
     ------
     TrainingError
-        Before the first step if the first batch cannot be right; during training as soon as the
-        loss runs away or is not a number, or a label below 0 comes along.
+        Before the first step if something cannot be right; during training as soon as the loss
+        runs away or is not a number, or a batch comes along that cannot be right.
+    CheckpointError, SaveError
+        If the checkpoint cannot be resumed, or cannot be written.
     """
-    history = History()
-    for number in range(1, num_epochs + 1):
-        lr = optimizer.param_groups[0]["lr"]
-        begun = time.perf_counter()
-        measured = train_epoch(
-            model,
-            optimizer,
-            train_batches,
-            loss_fn=loss_fn,
-            scheduler=scheduler,
-            augment=augment,
-            description=f"epoch {number}/{num_epochs}",
+    run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed)
+    if checkpoint is None and (resume or save_every):
+        raise ValueError("resume and save_every need the name of a file: checkpoint=...")
+    if checkpoint is not None:
+        if seed is None:
+            raise ValueError("a run that can be resumed needs a seed: seed=0, for example.")
+        settings = {**(about or {}), **_settings(run, train_batches, num_epochs)}
+        run.keeper = Keeper(
+            checkpoint,
+            run.parts(),
+            settings,
+            save_every,
+            conditions={"workers": getattr(train_batches, "num_workers", 0)},
         )
-        seconds = time.perf_counter() - begun
-        valid = None
-        if valid_batches is not None:
-            valid = evaluate(model, valid_batches, loss_fn=loss_fn)
-            # The last step of the pass may be the one that ruined the weights.
-            _check_loss(valid.loss, math.inf, "in validation", optimizer)
-        epoch = Epoch(
-            number=number,
-            train_loss=measured.loss,
-            train_accuracy=measured.accuracy,
-            valid_loss=valid.loss if valid else None,
-            valid_accuracy=valid.accuracy if valid else None,
-            lr=lr,
-            seconds=seconds,
-        )
-        history.epochs.append(epoch)
-        if log:
-            log(str(epoch))
-    return history
+        _open(run, run.keeper, resume, log)
+    with (
+        run.keeper or contextlib.nullcontext(),
+        repeatable() if run.seed is not None else contextlib.nullcontext(),
+    ):
+        while len(run.history) < num_epochs:
+            number = len(run.history) + 1
+            measured = run.make_pass(train_batches, f"epoch {number}/{num_epochs}")
+            valid = None
+            if valid_batches is not None:
+                valid = evaluate(model, valid_batches, loss_fn=loss_fn, half=half)
+                # The last step of the pass may be the one that ruined the weights.
+                run.check_loss(valid.loss, "in validation", limit=math.inf)
+            epoch = Epoch(
+                number=number,
+                train_loss=measured.loss,
+                train_accuracy=measured.accuracy,
+                valid_loss=valid.loss if valid else None,
+                valid_accuracy=valid.accuracy if valid else None,
+                lr=run.tally.lr,
+                seconds=run.tally.seconds,
+            )
+            run.finish_epoch(epoch)
+            if log:
+                log(str(epoch))
+    return run.history
 
 
 def train_epoch(
@@ -183,6 +223,7 @@ def train_epoch(
     loss_fn: Loss = F.cross_entropy,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
     augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    half: torch.dtype | None = None,
     description: str = "training",
 ) -> Evaluation:
     """Make one pass over the training data; parameters as in `fit`.
@@ -197,39 +238,185 @@ def train_epoch(
     TrainingError
         As in `fit`.
     """
-    model.train()
-    tally = _Tally()
-    limit = math.inf
-    for step, (X, y) in enumerate(progress(_on_device(batches, model), description, unit="batch")):
-        if step == 0:
-            check_batch(X, y)
-        logits = model(augment(X) if augment else X)  # (B, K)
-        if step == 0:
-            _check_logits(logits, y)
-        loss = loss_fn(logits, y)  # ()
+    run = _Run(model, optimizer, loss_fn, scheduler, augment, half)
+    return run.make_pass(batches, description)
+
+
+@dataclass
+class _Run:
+    """A training run: what takes part in it, and where it stands."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss_fn: Loss
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None
+    augment: Callable[[torch.Tensor], torch.Tensor] | None
+    half: torch.dtype | None
+    seed: int | None = None
+    keeper: Keeper | None = None
+    history: History = field(default_factory=History)
+    tally: _Tally = field(default_factory=lambda: _Tally())  # of the pass that is not finished yet
+    step: int = 0  # how many steps the run has made
+
+    def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
+        """Train on every batch that this pass has not been trained on yet."""
+        where = _device_of(self.model)
+        _check_optimizer(self.optimizer, self.model)
+        self.model.train()
+        if self.tally.num_batches == 0:
+            self.tally.lr = self.optimizer.param_groups[0]["lr"]
+        begun = time.perf_counter() - self.tally.seconds
+        drawn = progress(
+            self._draw(batches),
+            description,
+            unit="batch",
+            total=len(batches) if isinstance(batches, Sized) else None,
+            initial=self.tally.num_batches,
+        )
+        for number, (X, y) in enumerate(drawn):
+            X, y = X.to(where), y.to(where)  # nothing is copied if they are there already
+            if number == 0:
+                check_batch(X, y)
+                _check_last_batch(batches, self.model, X)
+            self.make_step(X, y, _unchecked_labels(batches, y, first=number == 0))
+            self.tally.seconds = time.perf_counter() - begun
+            if self.keeper:
+                self.keeper.after_step(self.step)
+        measured = self.tally.result()  # on a GPU this waits for the last step
+        self.tally.seconds = time.perf_counter() - begun
+        self.check_loss(measured.loss, f"by step {self.tally.num_batches}")
+        return measured
+
+    def make_step(self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
+        """Compute the loss of a batch, its gradient, and one step of the optimizer."""
+        number = self.tally.num_batches
+        logits = _compute(self.model, self.augment(X) if self.augment else X, self.half)  # (B, K)
+        _check_logits(logits, y, unchecked)
+        loss = self.loss_fn(logits, y)  # ()
         # Asking a GPU for a number makes it wait, so there we ask only now and then.
-        if X.device.type == "cpu" or step % 32 == 0:
+        if X.device.type == "cpu" or number % 32 == 0:
             value = float(loss.detach())
-            if step == 0:  # log K is the loss of whoever guesses
-                limit = LARGEST_GROWTH * max(value, math.log(logits.shape[1]))
+            if number == 0:  # log K is the loss of whoever guesses
+                self.tally.limit = LARGEST_GROWTH * max(value, math.log(logits.shape[1]))
             if not math.isfinite(value):
                 check_batch(X, y)  # before the learning rate is blamed
-            _check_labels(y)
-            _check_loss(value, limit, f"by step {step + 1}", optimizer)
-        optimizer.zero_grad()
+            self.check_loss(value, f"by step {number + 1}")
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        if scheduler:
-            scheduler.step()
-        tally.add(loss.detach(), logits.detach(), y)
-    measured = tally.result()
-    _check_loss(measured.loss, limit, f"by step {step + 1}", optimizer)
-    return measured
+        self.optimizer.step()
+        if self.scheduler:
+            self.scheduler.step()
+        self.tally.add(loss.detach(), logits.detach(), y)
+        self.step += 1
+
+    def finish_epoch(self, epoch: Epoch) -> None:
+        """Enter a row into the history, and save."""
+        self.history.epochs.append(epoch)
+        self.tally = _Tally()
+        if self.keeper:
+            self.keeper.save()
+
+    def check_loss(self, loss: float, when: str, limit: float | None = None) -> None:
+        """Stop if the loss runs away or is not a number any more, and name the usual cause."""
+        limit = self.tally.limit if limit is None else limit
+        if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
+            lr = self.optimizer.param_groups[0]["lr"]
+            raise TrainingError(
+                f"the loss became {loss:.4g} {when} with lr={lr:g}. Usually the learning rate "
+                f"is too high: build the model again and try {lr / 10:g}."
+            )
+
+    def parts(self) -> dict[str, HasState]:
+        """Return all that changes during training, by name."""
+        parts: dict[str, HasState] = {"model": self.model, "optimizer": self.optimizer, "run": self}
+        return parts | {"scheduler": self.scheduler} if self.scheduler else parts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the run stands, for a checkpoint."""
+        rows = [asdict(epoch) for epoch in self.history.epochs]
+        return {"step": self.step, "history": rows, "tally": dict(vars(self.tally))}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Stand where a checkpoint says."""
+        self.step = state["step"]
+        self.history.epochs[:] = [Epoch(**row) for row in state["history"]]
+        vars(self.tally).update(state["tally"])
+
+    def _draw(self, batches: BatchSource) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches that are left of this pass, each drawn with the seed of its step."""
+        done = self.tally.num_batches
+        self._seed(self.step - done, batches)
+        if isinstance(batches, Batches) and self.seed is not None:
+            source = batches.one_pass(epoch=len(self.history), start=done)
+        else:
+            source = iter(batches)
+            for number in range(done):  # drawn again, to throw them away
+                self._seed(self.step - done + number)
+                next(source, None)
+        while True:
+            self._seed(self.step)
+            try:
+                yield next(source)
+            except StopIteration:
+                return
+
+    def _seed(self, step: int, batches: BatchSource | None = None) -> None:
+        """Make the random numbers that follow a function of the run and the step."""
+        if self.seed is not None:
+            seed_step(self.seed, step)
+            own = getattr(batches, "generator", None)  # of a DataLoader
+            if own is not None:
+                own.manual_seed(torch.initial_seed())
+
+
+def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | None) -> None:
+    """Begin the file in which a run is kept, or let the run take over what the file holds."""
+    warning = keeper.open(resume)
+    if warning:
+        (log or say)(warning)
+    if log and resume:
+        begins = f"{keeper.path} does not exist yet: a new run begins"
+        goes_on = f"resumed after step {run.step:,}; finished epochs: {len(run.history)}"
+        log(goes_on if run.step else begins)
+
+
+def _settings(run: _Run, batches: BatchSource, num_epochs: int) -> dict[str, Any]:
+    """Return what a run depends on: whoever resumes it with something else is making another."""
+    settings = {
+        "seed": run.seed,
+        "layers": str(run.model),
+        "loss": _name(run.loss_fn),
+        "augmentation": _name(run.augment),
+        "half precision": str(run.half),
+        "batch size": getattr(batches, "batch_size", None),
+        "number of examples": _count_examples(batches),
+        "optimizer": _name(run.optimizer),
+        "scheduler": _name(run.scheduler),
+    }
+    if run.scheduler:  # its plan usually depends on it
+        settings["num_epochs"] = num_epochs
+    for number, group in enumerate(run.optimizer.param_groups):
+        of_group = f" of group {number}" if number else ""
+        settings |= {name + of_group: value for name, value in group.items() if name != "params"}
+    return settings
+
+
+def _name(thing: Any) -> str | None:
+    """Return a name for a function or an object that is the same in every process."""
+    if thing is None:
+        return None
+    if is_dataclass(thing):
+        return repr(thing)
+    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, batches: BatchSource, *, loss_fn: Loss = F.cross_entropy
+    model: nn.Module,
+    batches: BatchSource,
+    *,
+    loss_fn: Loss = F.cross_entropy,
+    half: torch.dtype | None = None,
 ) -> Evaluation:
     """Measure loss and accuracy of ``model`` without changing it.
 
@@ -241,6 +428,8 @@ def evaluate(
         As in `fit`.
     loss_fn : callable
         ``loss_fn(logits, y)``, the mean over the batch.
+    half : torch.dtype, optional
+        As in `fit`.
 
     Returns
     -------
@@ -252,16 +441,16 @@ def evaluate(
     TrainingError
         If there is no batch, or the first one cannot be right.
     """
-    was_training = model.training
+    where, was_training = _device_of(model), model.training
     model.eval()
     tally = _Tally()
     try:
-        for step, (X, y) in enumerate(_on_device(batches, model)):
-            if step == 0:
+        for number, (X, y) in enumerate(batches):
+            X, y = X.to(where), y.to(where)
+            if number == 0:
                 check_batch(X, y)
-            logits = model(X)  # (B, K)
-            if step == 0:
-                _check_logits(logits, y)
+            logits = _compute(model, X, half)  # (B, K)
+            _check_logits(logits, y, _unchecked_labels(batches, y, first=number == 0))
             tally.add(loss_fn(logits, y), logits, y)
     finally:
         model.train(was_training)
@@ -327,44 +516,104 @@ def check_batch(X: torch.Tensor, y: torch.Tensor) -> None:
         raise TrainingError(
             f"the inputs reach {X.abs().max():.0f}: these look like raw pixels 0..255; normalize."
         )
-    _check_labels(y)
-
-
-def _check_labels(y: torch.Tensor) -> None:
-    """Refuse labels below 0: torch leaves out those that are -100, without a word."""
     if y.min() < 0:
         raise TrainingError(f"there is a label {y.min()}; labels count from 0.")
 
 
-def _check_logits(logits: torch.Tensor, y: torch.Tensor) -> None:
-    """Refuse what is not one row of scores per example, with a score for every label."""
-    if logits.ndim != 2 or len(logits) != len(y):
+def _check_logits(logits: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
+    """Refuse what is not one row of scores per example, with a score for every label.
+
+    A label above the last class stops a GPU for good, and torch leaves out those that are -100
+    without a word.
+    """
+    if y.dtype != torch.int64 or y.ndim != 1 or logits.ndim != 2 or len(logits) != len(y):
         raise TrainingError(
-            f"the model returns the shape {tuple(logits.shape)} for {len(y)} examples; expected "
-            "(B, K), one row of scores per example."
+            f"the model returns the shape {tuple(logits.shape)} for labels of shape "
+            f"{tuple(y.shape)} and type {y.dtype}; expected (B, K), one row of scores per example, "
+            "and int64 labels of shape (B,)."
         )
-    if y.max() >= logits.shape[1]:
+    if unchecked is not None:
+        smallest, largest = (int(end) for end in unchecked.aminmax())
+        if smallest < 0:
+            raise TrainingError(f"there is a label {smallest}; labels count from 0.")
+        if largest >= logits.shape[1]:
+            raise TrainingError(
+                f"there is a label {largest}, but the model has {logits.shape[1]} classes; labels "
+                "count from 0."
+            )
+
+
+def _unchecked_labels(batches: BatchSource, y: torch.Tensor, first: bool) -> torch.Tensor | None:
+    """Return labels that nobody has looked at: all of `Batches` at once, else batch by batch."""
+    if isinstance(batches, Batches):
+        return batches.y if first else None
+    return y
+
+
+def _check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
+    """Refuse the optimizer of another model: it would go through the motions and change nothing."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not any(id(p) in held for p in model.parameters()):
         raise TrainingError(
-            f"there is a label {y.max()}, but the model has {logits.shape[1]} classes; labels "
-            "count from 0."
+            "the optimizer holds no parameter of this model. Make it after the model, from its "
+            "model.parameters()."
         )
 
 
-def _check_loss(loss: float, limit: float, when: str, optimizer: torch.optim.Optimizer) -> None:
-    """Stop a run whose loss runs away or is not a number any more, and name the usual cause."""
-    if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
-        lr = optimizer.param_groups[0]["lr"]
+def _check_last_batch(batches: BatchSource, model: nn.Module, X: torch.Tensor) -> None:
+    """Refuse a last batch of one example under BatchNorm now, and not at the end of the pass."""
+    num_examples, batch_size = _count_examples(batches), getattr(batches, "batch_size", None)
+    if num_examples is None or not batch_size or getattr(batches, "drop_last", False):
+        return
+    kinds = nn.modules.batchnorm._BatchNorm
+    if num_examples % batch_size == 1 % batch_size and any(
+        isinstance(layer, kinds) for layer in model.modules()
+    ):
+        probe = copy.deepcopy(model).eval()  # so that dropout draws no numbers
+        for layer in probe.modules():
+            layer.train(isinstance(layer, kinds))
+        with torch.no_grad():
+            _compute(probe, X[:1], None)
+
+
+def _count_examples(batches: BatchSource) -> int | None:
+    """Return how many examples a pass covers, if that can be known beforehand."""
+    if isinstance(batches, Batches):
+        return batches.num_examples
+    with contextlib.suppress(AttributeError, TypeError):
+        return len(batches.sampler)  # type: ignore[attr-defined]  # of a DataLoader
+    return None
+
+
+def _compute(model: nn.Module, X: torch.Tensor, half: torch.dtype | None) -> torch.Tensor:
+    """Return the logits ``(B, K)`` in float32, computed in 16 bits if ``half`` says so."""
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), X.dtype)
+    if X.dtype != dtype:
         raise TrainingError(
-            f"the loss became {loss:.4g} {when} with lr={lr:g}. Usually the learning rate "
-            f"is too high: build the model again and try {lr / 10:g}."
+            f"the inputs are {X.dtype} and the weights {dtype}: convert them with .to({dtype})."
         )
+    try:
+        with torch.autocast(X.device.type, half, enabled=half is not None):
+            logits = model(X)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            "there is a batch of one example, and BatchNorm cannot normalize one. Choose a batch "
+            "size that leaves no single one over, or drop_last=True in a DataLoader."
+        ) from None
+    return logits.float() if half else logits
 
 
-def _on_device(batches: BatchSource, model: nn.Module) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Yield the batches on the model's device (nothing is copied if they are there already)."""
-    where = next((p.device for p in model.parameters()), torch.device("cpu"))
-    for X, y in batches:
-        yield X.to(where), y.to(where)
+def _device_of(model: nn.Module) -> torch.device:
+    """Return where the model lies, and refuse one that lies in two places."""
+    places: dict[torch.device, str] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        places.setdefault(tensor.device, name)
+    if len(places) > 1:
+        where = ", ".join(f"{name} on {place}" for place, name in places.items())
+        raise TrainingError(f"the model lies on several devices ({where}): use model.to(device).")
+    return next(iter(places), torch.device("cpu"))
 
 
 class _Tally:
@@ -373,13 +622,17 @@ class _Tally:
     def __init__(self) -> None:
         self.loss: torch.Tensor | float = 0.0
         self.hits: torch.Tensor | int = 0
-        self.num_examples = 0
+        self.num_examples = self.num_batches = 0
+        self.limit = math.inf  # a larger loss stops the run
+        self.lr = 0.0  # at the beginning of the pass
+        self.seconds = 0.0
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> None:
         """Count one batch; ``loss`` is its mean, so it weighs as many examples as the batch has."""
         self.loss = self.loss + loss * len(y)
         self.hits = self.hits + (logits.argmax(dim=1) == y).sum()
         self.num_examples += len(y)
+        self.num_batches += 1
 
     def result(self) -> Evaluation:
         """Return the averages."""

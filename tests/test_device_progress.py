@@ -52,9 +52,13 @@ def test_cuda_without_cuda_is_refused(monkeypatch):
         device()
 
 
-def test_the_line_about_the_device_names_processor_threads_and_torch():
+@pytest.mark.parametrize(("num_threads", "words"), [(1, "1 thread"), (2, "2 threads")])
+def test_the_line_about_the_device_names_processor_threads_and_torch(
+    monkeypatch, num_threads, words
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
     line = describe(torch.device("cpu"))
-    assert line.startswith(f"cpu ({platform.machine()}, {torch.get_num_threads()} threads), torch ")
+    assert line.startswith(f"cpu ({platform.machine()}, {words}), torch ")
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", line.rsplit(" ", 1)[1])
     assert "+" not in line, "the build does not matter to a reader"
 

@@ -371,6 +371,9 @@ FAULTS = {
     "a label of -100 later": ({"y": with_label(-100, 400)}, "a label -100"),
     "a label of 10": ({"y": with_label(10)}, "a label 10, but the model has 10 classes"),
     "a label of 255": ({"y": with_label(255)}, "a label 255, but the model has 10 classes"),
+    "a label of 10 later": ({"y": with_label(10, 400)}, "a label 10, but the model has 10"),
+    "float64 pixels": ({"X": lambda X: X.double()}, r"torch.float64 .*\.to\(torch.float32\)"),
+    "bfloat16 pixels": ({"X": lambda X: X.bfloat16()}, r"bfloat16 .*\.to\(torch.float32\)"),
 }
 
 
@@ -382,10 +385,13 @@ def test_a_silent_fault_of_the_data_stops_training_before_it_does_harm(tensors, 
     with pytest.raises(TrainingError, match=reason):
         train(X, y, model=model)
     assert all(p.isfinite().all() for p in model.parameters()), "the weights were spoiled first"
-    if "later" not in fault:
+    if "pixel later" not in fault:
         assert equal_states(model.state_dict(), linear().state_dict()), "a step was taken"
         with pytest.raises(TrainingError, match=reason):
             evaluate(model, Batches(X, y, 64, shuffle=False))
+    if "label" in fault and "later" in fault:  # such batches count for the loss, unnoticed
+        with pytest.raises(TrainingError, match=reason):
+            evaluate(model, DataLoader(TensorDataset(X, y), 64))
     # The same faults in a DataLoader.
     with pytest.raises(TrainingError, match=reason):
         fit(model, sgd(model), DataLoader(TensorDataset(X, y), 64), num_epochs=1, log=None)
@@ -451,3 +457,106 @@ def test_a_good_batch_is_accepted(tensors):
 def test_a_model_that_returns_another_shape_than_scores_is_refused(tensors, model):
     with pytest.raises(TrainingError, match=r"expected \(B, K\), one row of scores per example"):
         evaluate(model, Batches(*tensors, 64, shuffle=False))
+
+
+def test_a_loader_whose_batches_change_on_the_way_is_stopped(tensors):
+    X, y = tensors[0][:8], tensors[1][:8]
+    for later, reason in [
+        ((X.double(), y), "torch.float64 and the weights torch.float32"),
+        ((X, y.float()), r"type torch.float32; expected .* int64"),
+        ((X, y[:, None]), r"labels of shape \(8, 1\)"),
+        ((X[:5], y), r"shape \(5, 10\) for labels of shape \(8,\)"),
+    ]:
+        model = linear()
+        with pytest.raises(TrainingError, match=reason):
+            fit(model, sgd(model), [(X, y), later], num_epochs=1, log=None)
+        with pytest.raises(TrainingError, match=reason):
+            evaluate(model, [(X, y), later])
+
+
+def test_an_augmentation_that_changes_the_type_is_stopped(tensors):
+    with pytest.raises(TrainingError, match=r"float64 and the weights torch.float32"):
+        train(*tensors, augment=lambda X: X.double())
+
+
+def test_a_model_of_doubles_takes_doubles(tensors):
+    assert len(train(tensors[0].double(), tensors[1], model=linear().double())) == 1
+
+
+def test_a_model_in_two_places_is_refused(tensors):
+    """Where there is no GPU, the meta device stands in for it."""
+    model = make_mlp()
+    model[5].to("meta")
+    reason = r"several devices \(1.weight on cpu, 5.weight on meta\): use model.to\(device\)"
+    with pytest.raises(TrainingError, match=reason):
+        fit(model, sgd(model), [tensors], num_epochs=1, log=None)
+    with pytest.raises(TrainingError, match=reason):
+        evaluate(model, [tensors])
+    model = make_mlp()
+    model[2].running_mean = model[2].running_mean.to("meta")  # a buffer counts, too
+    with pytest.raises(TrainingError, match=r"2.running_mean on meta"):
+        evaluate(model, [tensors])
+
+
+def test_the_optimizer_of_another_model_is_refused(tensors):
+    """What happens when a notebook builds the model again, and the optimizer not."""
+    old, new = make_mlp(), make_mlp()
+    with pytest.raises(TrainingError, match="the optimizer holds no parameter of this model"):
+        fit(new, sgd(old), [tensors], num_epochs=1, log=None)
+    half = torch.optim.SGD([*new[5].parameters()], lr=0.1)
+    assert len(fit(new, half, [tensors], num_epochs=1, log=None)) == 1, "a part may be trained"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda X, y: Batches(X, y, 32, shuffle=True),
+        lambda X, y: Batches(X, y, 1, shuffle=True),
+        lambda X, y: DataLoader(TensorDataset(X, y), 32, shuffle=True),
+    ],
+)
+def test_a_last_batch_of_one_under_batch_norm_is_found_out_at_the_first_step(tensors, make):
+    X, y = tensors[0][:97], tensors[1][:97]
+    model = make_mlp(dropout=0.3)
+    before = state(model)
+    numbers = torch.get_rng_state()
+    with pytest.raises(TrainingError, match=r"a batch of one example, and BatchNorm .* drop_last"):
+        fit(model, sgd(model), make(X, y), num_epochs=1, log=None)
+    assert equal_states(before, model.state_dict())
+    if isinstance(make(X, y), Batches):
+        assert torch.equal(torch.get_rng_state(), numbers)
+
+
+def test_a_batch_of_one_is_refused_only_where_it_cannot_be_normalized(tensors):
+    X, y = tensors[0][:97], tensors[1][:97]
+    model = make_mlp()
+    dropped = DataLoader(TensorDataset(X, y), 32, drop_last=True)
+    images = nn.Sequential(
+        nn.Conv2d(1, 2, 3, stride=9), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(18, 10)
+    )
+    for model, batches in [
+        (make_mlp(), dropped),
+        (linear(), Batches(X, y, 32, shuffle=True)),
+        (images, Batches(X, y, 32, shuffle=True)),  # nine values of one picture
+        (make_mlp(), Batches(X[:96], y[:96], 32, shuffle=True)),
+    ]:
+        assert len(fit(model, sgd(model), batches, num_epochs=1, log=None)) == 1
+        assert evaluate(model, Batches(X, y, 32, shuffle=False)).num_examples == 97
+    model = make_mlp()
+    unknown = [(X[:32], y[:32]), (X[:1], y[:1])]
+    with pytest.raises(TrainingError, match="a batch of one example, and BatchNorm"):
+        fit(model, sgd(model), unknown, num_epochs=1, log=None)
+
+
+def test_an_error_of_the_model_itself_is_passed_on(tensors):
+    class Broken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(1, 1)
+
+        def forward(self, X):
+            raise ValueError("what the author of this model wrote")
+
+    model = Broken()
+    with pytest.raises(ValueError, match="what the author"):
+        fit(model, sgd(model), [tensors], num_epochs=1, log=None)

@@ -1,0 +1,338 @@
+"""How each network of the course is trained: one recipe per row of the results page.
+
+Taught in: chapters 4, 7 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from mnist_course import models
+from mnist_course.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
+from mnist_course.data import Batches, Digits, load_data, split_train_valid, to_tensors
+from mnist_course.device import device, half_precision, set_seed
+from mnist_course.progress import say
+from mnist_course.training import Evaluation, History, evaluate, fit
+
+Parameters = Iterable[nn.Parameter]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a training run depends on besides the data and the seed.
+
+    Attributes
+    ----------
+    title : str
+        What it is, in a few words.
+    model : callable
+        Returns a new model.
+    optimizer : callable
+        Returns an optimizer of the parameters that it is given.
+    num_epochs, batch_size : int
+        Passes over the training data, and examples per step.
+    normalized : bool
+        Whether pixels are normalized (mean 0, standard deviation 1) or only scaled to 0..1.
+    warmup : float or None
+        Share of the steps during which the learning rate rises from 0 to that of the optimizer;
+        it then falls back to 0, both along straight lines. None keeps it constant.
+    augment : callable or None
+        Changes each training batch.
+    half : bool
+        Whether to compute in bfloat16 where the hardware is made for it.
+    """
+
+    title: str
+    model: Callable[[], nn.Module]
+    optimizer: Callable[[Parameters], torch.optim.Optimizer]
+    num_epochs: int
+    batch_size: int
+    normalized: bool = True
+    warmup: float | None = None
+    augment: Callable[[torch.Tensor], torch.Tensor] | None = None
+    half: bool = False
+
+
+SGD = partial(torch.optim.SGD, fused=True)  # fused: one pass over memory, the same numbers
+NESTEROV = partial(SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+RECIPES = {
+    "s4": Recipe(
+        title="softmax regression, a tutorial's settings",
+        model=models.softmax_regression,
+        optimizer=partial(SGD, lr=0.005),
+        num_epochs=10,
+        batch_size=256,
+        normalized=False,
+    ),
+    "s0": Recipe(
+        title="MLP 784-512-256-128-64-10, a tutorial's settings",
+        model=models.five_layer_mlp,
+        optimizer=partial(SGD, lr=0.01, momentum=0.5),
+        num_epochs=10,
+        batch_size=64,
+    ),
+    "s2": Recipe(
+        title="MLP 784-256-64-10, a tutorial's settings, corrected",
+        model=models.three_layer_mlp,
+        optimizer=partial(SGD, lr=0.8),
+        num_epochs=5,
+        batch_size=64,
+        normalized=False,
+    ),
+    "s2-published": Recipe(
+        title="the same with ReLU on its logits, as published",
+        model=partial(models.three_layer_mlp, relu_on_logits=True),
+        optimizer=partial(SGD, lr=0.8),
+        num_epochs=5,
+        batch_size=64,
+        normalized=False,
+    ),
+    "s1": Recipe(
+        title="CNN with two convolutions, a tutorial's settings, half its epochs",
+        model=models.two_conv_cnn,
+        optimizer=partial(torch.optim.Adam, fused=True),
+        num_epochs=5,  # of ten; on validation digits the later ones brought nothing
+        batch_size=16,
+    ),
+    "softmax": Recipe(
+        title="softmax regression, ours",
+        model=models.softmax_regression,
+        optimizer=partial(SGD, lr=0.05, momentum=0.9, nesterov=True),
+        num_epochs=5,
+        batch_size=128,
+        warmup=0.2,
+    ),
+    "mlp": Recipe(
+        title="MLP, ours",
+        model=models.mlp,
+        optimizer=partial(torch.optim.AdamW, lr=3e-3, weight_decay=0.1, fused=True),
+        num_epochs=10,
+        batch_size=256,
+        warmup=0.2,
+        augment=nudge,
+        half=True,
+    ),
+    "cnn-quick": Recipe(
+        title="small CNN, ours, one epoch",
+        model=models.small_cnn,
+        optimizer=NESTEROV,
+        num_epochs=1,
+        batch_size=128,
+        warmup=0.2,
+        half=True,
+    ),
+    "recognizer": Recipe(
+        title="small CNN, ours, hardened for photos",
+        model=models.small_cnn,
+        optimizer=NESTEROV,
+        num_epochs=16,
+        batch_size=128,
+        warmup=0.2,
+        # No larger turns: a one with a long upstroke, turned by 15 degrees, is a seven.
+        augment=Chain((RandomAffine(10, 0.15, 0.1, 2), Elastic(), StrokeWidth(), Ink())),
+        half=True,
+    ),
+    "cnn": Recipe(
+        title="CNN, ours, best",
+        model=models.best_cnn,
+        optimizer=NESTEROV,
+        num_epochs=32,
+        batch_size=128,
+        warmup=0.2,
+        augment=RandomAffine(),
+        half=True,
+    ),
+}
+
+
+def one_cycle(
+    optimizer: torch.optim.Optimizer, num_steps: int, warmup: float = 0.2
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a scheduler that lets the learning rate rise and fall once, along straight lines.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its learning rate is the peak.
+    num_steps : int
+        How many steps the whole run makes; the scheduler is stepped after each.
+    warmup : float
+        Share of the steps that the rise takes, above 0 and below 1.
+
+    Returns
+    -------
+    LambdaLR
+        To be given to `training.fit`.
+
+    Raises
+    ------
+    ValueError
+        If ``warmup`` is not between 0 and 1, or there is no step to make.
+    """
+    if not 0 < warmup < 1 or num_steps < 1:
+        raise ValueError(
+            f"warmup={warmup}, num_steps={num_steps}: expected a share between 0 and 1 of at "
+            "least one step."
+        )
+
+    def share_of_peak(step: int) -> float:
+        done = (step + 1) / (num_steps + 1)  # neither the first nor the last step is wasted on 0
+        return min(done / warmup, (1 - done) / (1 - warmup))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share_of_peak)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` hands back.
+
+    Attributes
+    ----------
+    model : nn.Module
+        The trained network, on the device on which it was trained.
+    history : History
+        One row per epoch.
+    test : Evaluation or None
+        Measured once, after training; None where validation digits were set aside.
+    """
+
+    model: nn.Module
+    history: History
+    test: Evaluation | None
+
+
+def train(
+    name: str,
+    *,
+    num_epochs: int | None = None,
+    seed: int = 0,
+    num_valid: int = 0,
+    digits: Digits | None = None,
+    log: Callable[[str], None] | None = say,
+    checkpoint: str | Path | None = None,
+    save_every: int | None = None,
+    resume: bool = False,
+) -> Trained:
+    """Train a network of the course by its recipe.
+
+    Parameters
+    ----------
+    name : str
+        A key of `RECIPES`.
+    num_epochs : int, optional
+        Passes over the training data; the recipe's number if None.
+    seed : int
+        Starting weights, orders and all other random numbers are functions of it.
+    num_valid : int
+        How many training digits to set aside, and to measure after every epoch. The run is then
+        one to choose by, and the test digits are left alone.
+    digits : Digits, optional
+        What to train on; `data.load_data` if None.
+    log : callable, optional
+        Gets one line per epoch; None keeps quiet.
+    checkpoint, save_every, resume
+        As for `training.fit`.
+
+    Returns
+    -------
+    Trained
+        Model, history and test result.
+
+    Raises
+    ------
+    KeyError
+        If there is no such recipe.
+    ValueError
+        If ``num_valid`` leaves nothing to train on.
+    DataError, TrainingError, CheckpointError, SaveError
+        As `data.load_data` and `training.fit`.
+    """
+    recipe, where = RECIPES[name], device()
+    digits = digits or load_data()
+    num_epochs = recipe.num_epochs if num_epochs is None else num_epochs
+    half = half_precision(where) if recipe.half else None
+    set_seed(seed)
+    # The layout in which convolutions are quickest; it changes no value.
+    model = recipe.model().to(where).to(memory_format=torch.channels_last)
+    optimizer = recipe.optimizer(model.parameters())
+    images, labels = digits.train_images, digits.train_labels
+    valid_batches = None
+    if num_valid:
+        picked, set_aside = split_train_valid(len(labels), num_valid)
+        valid_batches = _batches(recipe, images[set_aside], labels[set_aside], where)
+        images, labels = images[picked], labels[picked]
+    X, y = inputs(recipe, images, labels, where)
+    train_batches = Batches(X, y, recipe.batch_size, shuffle=True, seed=seed)
+    scheduler = None
+    if recipe.warmup:
+        scheduler = one_cycle(optimizer, num_epochs * len(train_batches), recipe.warmup)
+    history = fit(
+        model,
+        optimizer,
+        train_batches,
+        valid_batches,
+        num_epochs=num_epochs,
+        scheduler=scheduler,
+        augment=recipe.augment,
+        half=half,
+        log=log,
+        seed=seed,
+        checkpoint=checkpoint,
+        save_every=save_every,
+        resume=resume,
+        about={
+            "recipe": name,
+            "num_epochs": num_epochs,
+            "num_valid": num_valid,
+            "data": digits.source,
+        },
+    )
+    test = None
+    if not num_valid:
+        test_batches = _batches(recipe, digits.test_images, digits.test_labels, where)
+        test = evaluate(model, test_batches, half=half)
+    return Trained(model, history, test)
+
+
+def inputs(
+    recipe: Recipe, images: np.ndarray, labels: np.ndarray, where: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return images and labels as tensors in the form that a recipe asks for.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Says whether to normalize.
+    images : np.ndarray
+        ``(N, 28, 28)`` uint8.
+    labels : np.ndarray
+        ``(N,)``, digits 0..9.
+    where : torch.device
+        Where the tensors go.
+
+    Returns
+    -------
+    X : torch.Tensor
+        ``(N, 1, 28, 28)`` float32, normalized or scaled to 0..1.
+    y : torch.Tensor
+        ``(N,)`` int64.
+    """
+    X, y = to_tensors(images, labels, where)
+    if not recipe.normalized:
+        X = torch.tensor(images, device=where).unsqueeze(1) / 255
+    return X, y
+
+
+def _batches(
+    recipe: Recipe, images: np.ndarray, labels: np.ndarray, where: torch.device
+) -> Batches:
+    """Return what to measure a model on, in the order of the files."""
+    return Batches(*inputs(recipe, images, labels, where), 1_000, shuffle=False)
