@@ -18,11 +18,11 @@ import numpy as np
 from mnist_course.download import FILES
 from mnist_course.files import atomic_write
 from mnist_course.idx import IdxError, idx_header, read_idx, write_idx
+from mnist_course.mnist_form import BOX, center
 
 NUM_TRAIN = 1_400  # the other 397 digits are the test set
-BOX, SIZE = 20, 28
 GAIN = 2.0  # spreading 8×8 gray levels over 20×20 pixels washes them out; this restores the ink
-MANIFEST = "practice-set.json"
+MANIFEST = "practice-set-2.json"  # a number of its own for every way of preparing them
 
 
 def to_mnist_form(image: np.ndarray) -> np.ndarray:
@@ -45,14 +45,7 @@ def to_mnist_form(image: np.ndarray) -> np.ndarray:
     crop = crop / crop.max()
     scale = BOX / max(crop.shape)
     box = np.clip(GAIN * ndimage.zoom(crop, scale, order=3, mode="constant") - 0.5, 0, 1)
-    padded = np.zeros((SIZE, SIZE))
-    top, left = (SIZE - box.shape[0]) // 2, (SIZE - box.shape[1]) // 2
-    padded[top : top + box.shape[0], left : left + box.shape[1]] = box
-    mass_row, mass_column = ndimage.center_of_mass(padded)
-    middle = (SIZE - 1) / 2
-    # Whole pixels only, so that nothing is blurred a second time.
-    shift = (round(middle - mass_row), round(middle - mass_column))
-    return np.rint(255 * ndimage.shift(padded, shift, order=0)).astype(np.uint8)
+    return np.rint(255 * center(box)).astype(np.uint8)
 
 
 def make_practice_set(folder: str | Path) -> Path:

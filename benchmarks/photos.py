@@ -1,0 +1,124 @@
+"""Read thousands of made photographs, and count: right, refused, wrong and sure of it.
+
+The tests read a few of each kind on every run; this is the long form::
+
+    python -m benchmarks.photos --digits 150
+
+Half of the digits are MNIST's test digits, which no network of the course has seen; the others are
+drawn in the style that `scenes` keeps out of tuning. The seed is not the one that the preparation
+was tuned with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mnist_course import scenes
+from mnist_course.data import load_data
+from mnist_course.photo import PhotoError, from_image, prepare
+from mnist_course.recognizer import Recognizer
+
+TO_REFUSE = ("two digits", "blank", "blank in shadow", "all one color")
+SEED = 2_718_281
+READ_ONE = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+from scipy import ndimage
+from mnist_course.photo import prepare, read_photo
+Image.init()
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+before = peak()
+begun = time.perf_counter()
+prepare(read_photo(sys.argv[1]))
+seconds = time.perf_counter() - begun
+print(f"{seconds:.2f} s, {(peak() - before) / 1024:.0f} MB more memory")
+"""
+
+
+@dataclass
+class Tally:
+    """What came of the scenes of one kind."""
+
+    right: int = 0
+    refused: int = 0
+    wrong: int = 0
+    sure_and_wrong: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def row(self, kind: str) -> str:
+        """Return one line of the table."""
+        count = len(self.seconds)
+        shares = [self.right, self.refused, self.wrong, self.sure_and_wrong]
+        numbers = "".join(f"{100 * share / count:9.1f}" for share in shares)
+        return f"{kind:22s}{count:6d}{numbers}{1000 * float(np.median(self.seconds)):9.0f}"
+
+
+def read_scenes(kind: str, count: int, recognizer: Recognizer, mnist_only: bool) -> Tally:
+    """Make ``count`` scenes of a kind and read them."""
+    digits, tally = load_data(), Tally()
+    for k in range(count):
+        rng = np.random.default_rng([SEED, list(scenes.KINDS).index(kind), k])
+        if mnist_only or k % 2:
+            index = rng.integers(len(digits.test_labels))
+            source, label = digits.test_images[index], int(digits.test_labels[index])
+        else:
+            source = label = int(rng.integers(10))
+        picture = scenes.make_scene(kind, source, rng, held_out=True)
+        begun = time.perf_counter()
+        try:
+            image = prepare(from_image(picture)).image
+        except PhotoError:
+            tally.refused += 1
+        else:
+            probabilities = recognizer.probabilities(image[None])[0]
+            right = int(probabilities.argmax()) == label and kind not in TO_REFUSE
+            tally.right += right
+            tally.wrong += not right
+            tally.sure_and_wrong += not right and float(probabilities.max()) > 0.9
+        tally.seconds.append(time.perf_counter() - begun)
+    return tally
+
+
+def large_photo() -> str:
+    """Read a photo of 12 megapixels in a process of its own; return seconds and megabytes."""
+    rng = np.random.default_rng(0)
+    ink = scenes.place(scenes.draw_digit(5, rng, height=1200), (3000, 4000), (0.4, 0.6))
+    picture = scenes.photograph(ink, rng, light=scenes.gradient(ink.shape, rng), noise=0.02)
+    file = io.BytesIO()
+    scenes.to_image(picture).save(file, "JPEG", quality=92)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.jpg"
+        path.write_bytes(file.getvalue())
+        command = [sys.executable, "-c", READ_ONE, str(path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--digits", type=int, default=150, help="of each kind")
+    parser.add_argument("--mnist", action="store_true", help="MNIST digits only, none drawn")
+    parser.add_argument("kinds", nargs="*", help="all, if none is named")
+    options = parser.parse_args()
+    recognizer = Recognizer()
+    print(f"{'kind':22s}{'n':>6s}{'right %':>9s}{'refused':>9s}{'wrong':>9s}{'sure':>9s}{'ms':>9s}")
+    for kind in options.kinds or scenes.KINDS:
+        print(read_scenes(kind, options.digits, recognizer, options.mnist).row(kind), flush=True)
+    print("A photo of 12 megapixels:", large_photo())
+
+
+if __name__ == "__main__":
+    main()
