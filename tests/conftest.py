@@ -23,6 +23,17 @@ from mnist_course.download import FILES, MnistFile
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow a busy machine down
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
 
 def pytest_configure():
     """Find the data once: workers, kernels and scripts that start later inherit the answer."""
@@ -41,6 +52,22 @@ def mnist_folder(digits):
     if not digits.is_mnist:
         pytest.skip("needs real MNIST: set MNIST_COURSE_DATA to a folder with the four files")
     return digits.folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, started once for all tests that need it."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        if os.environ.get("MNIST_COURSE_NEED_BROWSER"):
+            pytest.fail("no Chromium found, and it may not be skipped here")
+        pytest.skip("no Chromium found; get it with: apt install chromium (or install Chrome)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture

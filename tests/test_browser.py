@@ -2,27 +2,14 @@
 
 import functools
 import http.server
-import os
-import shutil
 import threading
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from mnist_course.chapters import ROOT
 
 HTML = ROOT / "_build" / "html"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = pytest.mark.browser
 
@@ -33,19 +20,6 @@ def _pages():
         for folder in ("book", "notebooks")
         for path in (HTML / folder).glob("*.html")
     )
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        if os.environ.get("MNIST_COURSE_NEED_BROWSER"):
-            pytest.fail("no Chromium found, and it may not be skipped here")
-        pytest.skip("no Chromium found; get it with: apt install chromium (or install Chrome)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +38,9 @@ def site():
 class Visit:
     """A page in a fresh context, and everything that went wrong on it."""
 
-    def __init__(self, browser, address, *, width=1280, scheme="light"):
+    def __init__(self, browser, address, *, width=1280, scheme="light", **options):
         self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
         )
         self.page = self.context.new_page()
         self.external, self.errors = [], []
