@@ -11,18 +11,28 @@ from mnist_course.chapters import ROOT
 PACKAGE = ROOT / "mnist_course"
 # Each module may import only from those before it.
 FLOORS = [
-    ["files", "progress"],
+    ["files", "progress", "results", "mnist_form", "pictures"],
     ["idx", "by_hand.inputs", "device", "plots", "checks"],
     ["by_hand.losses", "by_hand.network", "by_hand.optimizers", "graphs", "download"],
-    ["practice"],
+    ["practice", "by_hand.convolution", "by_hand.calibration"],
     ["data"],
-    ["training", "exercises"],
-    ["chapters"],
+    ["doctor.patient"],
+    ["doctor.finding"],
+    ["doctor.program_checks"],
+    ["doctor.loop_checks"],
+    ["doctor.report"],
+    ["doctor"],
+    ["models", "augment", "checkpoint", "photo"],
+    ["scenes", "training", "exercises"],
+    ["recipes"],
+    ["recognizer"],
+    ["chapters", "solved"],
     ["cli"],
     ["__main__"],
 ]
 ORDER = {name: floor for floor, names in enumerate(FLOORS) for name in names}
-NUMPY_ONLY = ["idx", "by_hand.losses", "by_hand.network", "by_hand.optimizers", "checks", "data"]
+NUMPY_ONLY = ["idx", "by_hand.losses", "by_hand.network", "by_hand.optimizers", "checks", "data",
+              "recognizer", "by_hand.convolution"]  # fmt: skip
 
 
 def _modules():
