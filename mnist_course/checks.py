@@ -27,6 +27,8 @@ import numpy as np
 from mnist_course.progress import say
 
 OPEN, RIGHT, WRONG = "open", "right", "wrong"
+MARKS = {OPEN: "○", RIGHT: "●", WRONG: "✗"}
+SOLUTION = "the solution passes the same check"
 SECONDS = 10.0  # how long a learner's function may run
 
 Judge = Callable[[Any], None]
@@ -79,7 +81,12 @@ def exercise_names() -> list[str]:
 
     for module in pkgutil.iter_modules(exercises.__path__):
         importlib.import_module(f"{exercises.__name__}.{module.name}")
-    return sorted(_registry)
+    return sorted(_registry, key=_chapter_of)  # within a chapter in the order of the page
+
+
+def _chapter_of(name: str) -> str:
+    """Return the chapter of an exercise, ``"04"`` of ``"04.shift"``."""
+    return name.split(".")[0]
 
 
 def judge(name: str, answer: Any) -> Verdict:
@@ -104,7 +111,7 @@ def judge(name: str, answer: Any) -> Verdict:
     """
     if name not in _registry:
         with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(f"mnist_course.exercises.ch{name.split('.')[0]}")
+            importlib.import_module(f"mnist_course.exercises.ch{_chapter_of(name)}")
     if name not in _registry:
         raise KeyError(f"there is no exercise {name!r}; see mnist_course.checks.exercise_names()")
     try:
@@ -134,8 +141,7 @@ def check(name: str, answer: Any) -> None:
     """
     verdict = judge(name, answer)
     _results[name] = verdict.status
-    prefix = {OPEN: "○", RIGHT: "●", WRONG: "✗"}[verdict.status]
-    say(f"{prefix} {name}: {verdict.reply}")
+    say(f"{MARKS[verdict.status]} {name}: {verdict.reply}")
 
 
 def check_solution(name: str, answer: Any) -> None:
@@ -156,7 +162,7 @@ def check_solution(name: str, answer: Any) -> None:
     verdict = judge(name, answer)
     if verdict.status != RIGHT:
         raise Wrong(f"the solution of {name} is {verdict.status}: {verdict.reply}")
-    say(f"● {name}: the solution passes the same check")
+    say(f"{MARKS[RIGHT]} {name}: {SOLUTION}")
 
 
 def summary() -> None:
