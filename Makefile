@@ -17,10 +17,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 UV := uv==0.13.9
 INSTALLED := .venv/.installed
-CODE := $(wildcard mnist_course/*.py mnist_course/*/*.py mnist_course/*.mplstyle)
+CODE := $(wildcard mnist_course/*.py mnist_course/*/*.py mnist_course/*.mplstyle \
+  mnist_course/results.json mnist_course/weights/*)
 CHAPTERS := $(wildcard notebooks/*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-PAGES := _config.yml _toc.yml $(wildcard book/* book/*/*)
+PAGES := _config.yml _toc.yml $(wildcard book/* book/*/* book/*/draw/*)
 TESTS := $(wildcard tests/*.py tests/*/*.py tests/*.cfg)
 BOOK := _build/html/index.html
 # What the results of the tests depend on besides files: other data or another device, other stamp.
@@ -87,11 +88,12 @@ $(STAMPS)/unit: $(INSTALLED) $(CODE) $(CHAPTERS) $(NOTEBOOKS) $(TESTS) $(PAGES)
 # Strict comparison of all outputs on real MNIST and a CPU; elsewhere see tests/nbval_mode.py.
 $(STAMPS)/nbval: $(INSTALLED) $(CODE) $(NOTEBOOKS) tests/nbval_mode.py tests/nbval.cfg
 	$(PY) -m pytest -q -p tests.nbval_mode --nbval --nbval-current-env \
-	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=110 -W default notebooks
+	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=240 -W default -n 2 --dist loadfile \
+	  notebooks
 	@mkdir -p $(@D) && touch $@
 
-$(STAMPS)/browser: $(BOOK) tests/test_browser.py
-	$(PY) -m pytest -q -m browser tests/test_browser.py
+$(STAMPS)/browser: $(BOOK) tests/conftest.py tests/test_browser.py tests/test_draw.py
+	$(PY) -m pytest -q -m browser tests/test_browser.py tests/test_draw.py
 	@mkdir -p $(@D) && touch $@
 
 clean:
