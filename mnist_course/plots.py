@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from mnist_course.progress import in_notebook, say
@@ -226,4 +228,92 @@ def plot_history(
         ax.set_xlabel("epoch")
         ax.set_title("accuracy in %" if column == "accuracy" else column)
     axes.flat[0].legend()
+    return figure
+
+
+def plot_confusion(labels: ArrayLike, predictions: ArrayLike, num_classes: int = 10) -> Figure:
+    """Draw how often each class was taken for each other: one row per right class.
+
+    Parameters
+    ----------
+    labels, predictions : array_like
+        ``(N,)`` whole numbers, 0 to ``num_classes - 1``.
+    num_classes : int
+        How many rows and columns there are.
+
+    Returns
+    -------
+    Figure
+        Counts. The diagonal, where answers are right, is blue; a mistake is the darker orange the
+        more often it was made; what never happened is left empty.
+
+    Raises
+    ------
+    ValueError
+        If there is not one prediction per label, or one of them is not a class.
+    """
+    rows, columns = np.asarray(labels), np.asarray(predictions)
+    if rows.ndim != 1 or rows.shape != columns.shape or not rows.size:
+        raise ValueError(
+            f"got labels of shape {rows.shape} and predictions of shape {columns.shape}; expected "
+            "(N,) both. Logits need argmax(1) first."
+        )
+    low, high = min(rows.min(), columns.min()), max(rows.max(), columns.max())
+    if {rows.dtype.kind, columns.dtype.kind} - set("iu") or low < 0 or high >= num_classes:
+        raise ValueError(
+            f"got {rows.dtype} and {columns.dtype} from {low} to {high}; expected whole numbers "
+            f"from 0 to {num_classes - 1}."
+        )
+    counts = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(counts, (rows, columns), 1)
+    mistakes = np.where(np.eye(num_classes, dtype=bool), 0, counts)
+    side = 0.5 * num_classes
+    figure, ax = plt.subplots(figsize=(side + 0.7, side))
+    ax.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, mistakes.max()))
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if mistakes[row, column] > 0.6 * mistakes.max() else "black"
+        if row == column:
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=BLUE))
+            color = "white"
+        if count or row == column:
+            ax.text(column, row, f"{count:d}", ha="center", va="center", color=color, fontsize=9)
+    ax.set(xticks=range(num_classes), yticks=range(num_classes))
+    ax.set(xlabel="what the model says", ylabel="what it is")
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def plot_stages(pictures: Sequence[Sequence[tuple[str, ArrayLike]]]) -> Figure:
+    """Draw how pictures were prepared: one row each, one stage after the other.
+
+    Parameters
+    ----------
+    pictures : sequence of sequence of (title, image)
+        For every picture its stages; images are ``(H, W)`` or ``(H, W, 3)`` in 0..1.
+
+    Returns
+    -------
+    Figure
+        The rows.
+    """
+    columns = max(len(stages) for stages in pictures)
+    figure, axes = plt.subplots(
+        len(pictures),
+        columns,
+        figsize=(1.65 * columns, 1.95 * len(pictures)),
+        squeeze=False,
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for row, stages in zip(axes, pictures, strict=True):
+        for ax, (title, image) in zip(row, stages, strict=False):
+            # Photos are shrunk to what the figure can show, or a small PNG would take megabytes.
+            pixels = np.asarray(image)
+            step = max(1, max(pixels.shape[:2]) // 600)
+            ax.imshow(np.clip(pixels[::step, ::step], 0, 1), cmap="gray", vmin=0, vmax=1)
+            ax.set_axis_on()
+            ax.set(xticks=[], yticks=[])
+            ax.set_title(textwrap.fill(title, 20), loc="center", fontsize=9)
     return figure
