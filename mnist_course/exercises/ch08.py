@@ -1,0 +1,203 @@
+"""What the checks of chapter 8, "Images are not vectors", accept."""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_course.by_hand.convolution import conv2d, windows
+from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+
+PAPER = -0.1307 / 0.3081
+
+
+@exercise("08.size")
+def size(answer: Any) -> None:
+    expect_number(
+        answer,
+        7,
+        slips=[
+            (14, "that is the size after the convolution; the pooling halves it once more"),
+            (6, "one place is missing: the window also stands where it begins, so + 1"),
+            (6.5, "the + 1 is missing, and half a step is not made"),
+            (13, "one place is missing, and so is the pooling"),
+            (11, "the padding adds 3 on both sides; and the pooling is missing"),
+            (5, "the padding adds 3 pixels on both sides"),
+            (13.5, "half a step is not made; round down, and then pool"),
+            (7.25, "half a step is not made: round down before adding 1"),
+            (14.5, "half a step is not made: round down; and then pool"),
+            (49, "that is the number of places; the number of rows is asked"),
+            (28, "a stride of 2 takes every second place"),
+        ],
+    )
+
+
+@exercise("08.count")
+def count(answer: Any) -> None:
+    expect_number(
+        answer,
+        18_496,
+        rtol=1e-9,
+        slips=[
+            (18_432, "the biases are missing, one for each filter"),
+            (18_464, "a bias belongs to each filter that comes out: 64, not 32"),
+            (640, "a filter has 9 weights for each of the channels that come in"),
+            (576, "a filter has 9 weights for each channel that comes in; and a bias"),
+            (6_208, "a kernel of 3 is a square of 3 × 3 weights"),
+            (20_480, "one bias per filter, not one per filter and channel"),
+            (2_112, "32 times 64 pairs of channels, with 9 weights each"),
+            (
+                320,
+                "a filter for each channel that comes out, with 9 weights for each that comes in",
+            ),
+        ],
+    )
+
+
+@exercise("08.frame")
+def frame(answer: Any) -> None:
+    expect_number(
+        answer,
+        4 / 9 * PAPER,
+        rtol=0.01,
+        slips=[
+            (PAPER, "that holds in the middle; in the corner a part of the window is padding"),
+            (6 / 9 * PAPER, "that is a pixel at the side; in the corner only four places are page"),
+            (5 / 9 * PAPER, "five places are padding and four are page, not the other way round"),
+            (4 * PAPER, "each weight is 1/9"),
+            (-4 / 9 * PAPER, "paper is negative after normalizing"),
+            (4 / 9, "that is the share of the window that lies on the page; what is on it?"),
+            (0.0, "four of the nine places lie on the page"),
+        ],
+    )
+
+
+@exercise("08.unpooled")
+def unpooled(answer: Any) -> None:
+    expect_number(
+        answer,
+        55_034,
+        rtol=1e-9,
+        slips=[
+            (29_434, "pooling has no parameters, but the dense layer behind it gets other inputs"),
+            (31_370, "that is the new dense layer alone"),
+            (49_264, "that is 5,770 too few: take the old dense layer away once"),
+            (55_024, "the dense layer has 10 biases"),
+            (60_804, "the old dense layer goes: subtract its 5,770"),
+            (25_600, "that is by how much it grows"),
+        ],
+    )
+
+
+def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Slide one kernel over one picture."""
+    return conv2d(image[None, None], kernel[None, None], np.zeros(1))[0, 0]
+
+
+@exercise("08.merge")
+def merge(answer: Any) -> None:
+    rng = np.random.default_rng(8)
+    for sizes in ((3, 3), (3, 5), (2, 3)):
+        first, second = (rng.normal(size=(k, k)) for k in sizes)
+        size = sum(sizes) - 1
+        expected = np.zeros((size, size))
+        for (i, j), weight in np.ndenumerate(second):
+            expected[i : i + sizes[0], j : j + sizes[0]] += weight * first
+        padded = np.pad(first, sizes[1] - 1)
+        slips = [
+            (expected[::-1, ::-1], "that is the merged kernel turned by 180 degrees"),
+            (_correlate(padded, second), "the one kernel has to be turned before it slides"),
+            (_correlate(padded, second)[::-1, ::-1], "only one kernel is turned, not the result"),
+        ]
+        if sizes[0] == sizes[1]:
+            plain = "two layers in a row are no sum and no product of weights; the result is larger"
+            slips += [(first + second, plain), (first * second, plain), (first @ second, plain)]
+        expect_array(call(answer, first, second), expected, slips=slips)
+
+
+@exercise("08.gradient")
+def gradient(answer: Any) -> None:
+    rng = np.random.default_rng(88)
+    for batch, channels, filters, k in ((2, 3, 4, 3), (1, 1, 1, 2), (3, 2, 5, 1)):
+        X = rng.normal(size=(batch, channels, 6, 7))
+        W = rng.normal(size=(filters, channels, k, k))
+        dZ = rng.normal(size=(batch, filters, 7 - k, 8 - k))
+        got = call(answer, dZ, X, W)
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            raise Wrong("return three things: dX, dW and db")
+        dX = np.zeros_like(X)
+        for i in range(k):
+            for j in range(k):
+                part = np.einsum("bors,oc->bcrs", dZ, W[:, :, i, j])
+                dX[:, :, i : i + 7 - k, j : j + 8 - k] += part
+        dW = np.einsum("bors,bcrsij->ocij", dZ, windows(X, k))
+        db = dZ.sum(axis=(0, 2, 3))
+        edge = ((0, 0), (0, 0), (k - 1, k - 1), (k - 1, k - 1))
+        unturned = np.einsum("borsij,ocij->bcrs", windows(np.pad(dZ, edge), k), W)
+        mean = "the mean over the batch is in dZ already; add up"
+        parts = [
+            ("dX", dX, [(unturned, "turn the kernel by 180 degrees"), (dX / batch, mean)]),
+            (
+                "dW",
+                dW,
+                [
+                    (dW / batch, mean),
+                    (dW[:, :, ::-1, ::-1], "here nothing is turned"),
+                    (dW.transpose(1, 0, 2, 3), "W has one row per output channel: (O, C, k, k)"),
+                ],
+            ),
+            (
+                "db",
+                db,
+                [
+                    (dZ.mean(axis=(0, 2, 3)), "a bias acts at every place: add up, no mean"),
+                    (dZ.sum(axis=0), "one number per filter: add over the places, too"),
+                    (dZ.sum(axis=(2, 3)), "add over the batch, too"),
+                ],
+            ),
+        ]
+        for (name, expected, slips), value in zip(parts, got, strict=True):
+            try:
+                expect_array(value, expected, slips=slips)
+            except Wrong as wrong:
+                raise Wrong(f"{name}: {wrong}") from None
+
+
+@exercise("08.neighbors")
+def neighbors(answer: Any) -> None:
+    rng = np.random.default_rng(808)
+    images = rng.normal(size=(300, 9, 9))
+    smooth = images[:, :-1, :-1] + images[:, 1:, :-1] + images[:, :-1, 1:] + images[:, 1:, 1:]
+    pixels = smooth.reshape(300, 64) * rng.uniform(0.2, 5.0, 64) + rng.normal(size=64)
+    pixels = pixels[:, rng.permutation(64)]
+    pixels[:, [5, 40]] = [0.0, 2.5]  # two pixels that never change
+    alive = np.setdiff1d(np.arange(64), [5, 40])
+    correlation = np.asarray(np.corrcoef(pixels[:, alive].T))
+    covariance = np.asarray(np.cov(pixels[:, alive].T))
+    expected = np.full(64, -1)
+    tables = {}
+    for name, table in (("cov", covariance), ("cor", correlation)):
+        np.fill_diagonal(table, -np.inf)
+        tables[name] = expected.copy()
+        tables[name][alive] = alive[table.argmax(axis=1)]
+    opposite = np.where(np.isinf(correlation), np.inf, correlation).argmin(axis=1)
+    least, itself, short = expected.copy(), expected.copy(), tables["cor"].copy()
+    least[alive], itself[alive], short[[5, 40]] = alive[opposite], alive, 0
+    got = as_array(call(answer, pixels))
+    if got.dtype.kind not in "iu" and got.shape == (64,) and not (got == got.round()).all():
+        raise Wrong("return whole numbers, the index of a pixel for each pixel")
+    expect_array(
+        got,
+        tables["cor"],
+        atol=0,
+        rtol=0,
+        slips=[
+            (itself, "every pixel is most correlated with itself; leave the diagonal out"),
+            (least, "that is the least correlated one"),
+            (tables["cov"], "that is the covariance: divide by both standard deviations"),
+            (short, "a pixel that never changes has no partner: -1"),
+            (
+                np.where(tables["cor"] < 0, -1, np.searchsorted(alive, tables["cor"])),
+                "you left the constant pixels out and did not count them: number all of them",
+            ),
+        ],
+    )

@@ -1,0 +1,207 @@
+"""What the checks of chapter 9, "A run that survives", accept."""
+
+import io
+import itertools
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mnist_course.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from mnist_course.checks import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_choice,
+    expect_number,
+)
+
+
+@exercise("09.size")
+def size(answer: Any) -> None:
+    expect_number(
+        answer,
+        3 * 50_890 * 4,
+        slips=[
+            (50_890 * 4, "those are the weights alone; Adam has two numbers more for each"),
+            (2 * 50_890 * 4, "Adam has two moments, not one, besides the weights"),
+            (3 * 50_890, "that is how many numbers there are; each has four bytes"),
+            (4 * 50_890 * 4, "weights and two moments; gradients are computed anew and not saved"),
+            (3 * 50_890 * 8, "these are 32-bit floats: four bytes each"),
+            (3 * 50_890 * 32, "32 bits are four bytes"),
+        ],
+        unit=" bytes",
+    )
+
+
+@exercise("09.velocity")
+def velocity(answer: Any) -> None:
+    if as_array(answer).size == 1:
+        raise Wrong("two numbers are asked: the share of the first step, and a step: [.., ..]")
+    expect_array(
+        answer,
+        [0.1, 22],
+        rtol=1e-3,
+        atol=0,
+        slips=[
+            ([0.1, 21], "the share is right; after 21 steps 0.9^21 = 0.109 is still missing"),
+            ([0.1, 23], "the share is right; step 22 is within 10 % already"),
+            ([0.9, 22], "the step is right; momentum 0.9 keeps 0.9, so a first step has the rest"),
+            ([10, 22], "the step is right; the right length is ten times the first, not a tenth"),
+            ([0.1, 10], "the share is right; 1 / (1 - 0.9) = 10 steps leave 0.9^10 = 35 % missing"),
+            ([22, 0.1], "the other way round: the share first"),
+            ([0.1, 1], "the first step is a tenth of the right length: 90 % are missing"),
+        ],
+    )
+
+
+@exercise("09.loader")
+def loader(answer: Any) -> None:
+    expect_choice(
+        answer,
+        "b",
+        {
+            "a": "that is what everybody thinks; compare torch.get_rng_state() before and after",
+            "c": "evaluation mode without gradients leaves the weights alone; look elsewhere",
+        },
+    )
+
+
+def _seed(function: Any, seed: int, step: int) -> int:
+    """Return the seed that the learner's function makes, as a whole number."""
+    value = call(function, seed, step)
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)) and np.size(value) == 1:
+        value = value.item()
+    if type(value) is not int:
+        raise Wrong(f"a seed is a whole number, got {value!r}: use int(...) or //")
+    if not 0 <= value < 2**32:
+        raise Wrong(f"my_step_seed({seed}, {step}) is {value}, not from 0 to 2**32 - 1")
+    return value
+
+
+@exercise("09.seeds")
+def seeds(answer: Any) -> None:
+    pairs = [(seed, step) for seed in (0, 1, 2, 11, 12, 1000) for step in range(400)]
+    pairs += [(seed, step) for seed in (0, 1, 2, 1000) for step in (999, 1000, 1001, 100_000)]
+    pairs += [(seed, step) for seed in (10_000, 65_536) for step in (1, 23, 65_536, 1_000_000)]
+    first: dict[int, tuple[int, int]] = {}
+    for pair in pairs:
+        value = _seed(answer, *pair)
+        other = first.setdefault(value, pair)
+        if other != pair:
+            both = f"run {other[0]}, step {other[1]} and run {pair[0]}, step {pair[1]}"
+            raise Wrong(f"{both} both get {value}")
+    random.seed(random.random())
+    torch.rand(3)
+    for pair in pairs[:50]:
+        if first.get(_seed(answer, *pair)) != pair:
+            raise Wrong(f"my_step_seed{pair} is another number when it is asked again")
+    # Neighbors may not be shifted copies of each other: then two runs walk in step.
+    gaps = {seed: [_seed(answer, seed, step) for step in range(40)] for seed in (0, 1, 2)}
+    steady = {(b - a) % 2**32 for row in gaps.values() for a, b in itertools.pairwise(row)}
+    if len(steady) == 1:
+        far = _collision(answer, steady.pop())
+        if far:
+            raise Wrong(far)
+
+
+def _collision(function: Any, stride: int) -> str | None:
+    """Look for a collision of a seed that grows by ``stride`` with every step."""
+    start = {seed: _seed(function, seed, 0) for seed in range(200)}
+    for seed in range(1, 200):
+        distance = (start[seed] - start[0]) % 2**32
+        steps, left = divmod(distance, stride) if stride else (0, 1)
+        if not left and 0 < steps <= 10_000_000 and _seed(function, 0, steps) == start[seed]:
+            return f"run 0, step {steps} and run {seed}, step 0 get the same seed"
+    return None
+
+
+@exercise("09.write")
+def write(answer: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.pt"
+        path.write_bytes(b"old")
+        seen: list[bytes] = []
+
+        def good(file: Any) -> None:
+            file.write(b"new, ")
+            file.flush()
+            seen.append(path.read_bytes() if path.exists() else b"")
+            file.write(b"all of it")
+
+        def bad(file: Any) -> None:
+            file.write(b"half")
+            file.flush()
+            raise MemoryError("in the middle")
+
+        _call_save(answer, path, good)
+        if not seen:
+            raise Wrong("your function did not call write")
+        if path.read_bytes() != b"new, all of it":
+            raise Wrong(f"afterwards the file holds {path.read_bytes()!r}, not what was written")
+        if seen[0] != b"old":
+            raise Wrong("while it was being written, the old file was not there any more")
+        try:
+            _call_save(answer, path, bad)
+        except MemoryError:
+            pass
+        else:
+            raise Wrong("write raised an error, and the caller did not hear of it")
+        if not path.exists() or path.read_bytes() != b"new, all of it":
+            raise Wrong("when write fails in the middle, the old file must stay as it was")
+        rest = [found.name for found in Path(folder).iterdir() if found != path]
+        if rest:
+            raise Wrong(f"when write fails, {rest[0]} is left beside the file: use try and finally")
+        fresh = Path(folder) / "first.pt"
+        _call_save(answer, fresh, good)
+        if not fresh.exists() or fresh.read_bytes() != b"new, all of it":
+            raise Wrong("it must work, too, when there is no old file yet")
+
+
+def _call_save(function: Any, path: Path, write: Any) -> None:
+    """Call the learner's function, which need not return anything."""
+
+    def returning(path: Path, write: Any) -> Any:
+        result = function(path, write)
+        return result if result is ... else True
+
+    if not callable(function):
+        call(function)  # says so
+    call(returning, path, write)
+
+
+@exercise("09.forge")
+def forge(answer: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.pt"
+        for number in range(3):
+            weight = torch.arange(1.0, 7.0 + number)
+            save_checkpoint(path, {"model": {"weight": weight}, "step": 40 + number})
+            good = path.read_bytes()
+            forged = call(answer, good)
+            if isinstance(forged, io.BytesIO):
+                forged = forged.getvalue()
+            if not isinstance(forged, (bytes, bytearray)):
+                raise Wrong(f"expected bytes, got {type(forged).__name__}")
+            if forged == good:
+                raise Wrong("these are the same bytes as before")
+            path.write_bytes(forged)
+            try:
+                content = load_checkpoint(path)
+            except CheckpointError as error:
+                raise Wrong(f"load_checkpoint noticed: {str(error).split(': ')[-1]}") from None
+            model = content.get("model")
+            if not isinstance(model, dict) or not isinstance(model.get("weight"), torch.Tensor):
+                raise Wrong('it loads, but holds no content["model"]["weight"] any more')
+            if torch.equal(model["weight"], weight):
+                raise Wrong("it loads, but the weights are as before")
+            if not torch.equal(model["weight"], -weight):
+                raise Wrong("it loads, but not every weight has the opposite sign of before")
+            if content.get("step") != 40 + number:
+                raise Wrong("a good forger leaves everything else as it was; the step is gone")
+            path.unlink()

@@ -1,0 +1,128 @@
+"""What the checks of chapter 10, "Your own digit", accept."""
+
+from typing import Any
+
+import numpy as np
+
+from mnist_course.by_hand.losses import softmax
+from mnist_course.checks import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_number,
+)
+
+
+@exercise("10.mass")
+def mass(answer: Any) -> None:
+    expect_array(
+        answer,
+        [1.5, 2.625],
+        rtol=2e-3,
+        slips=[
+            ([2.625, 1.5], "the row comes first, then the column"),
+            ([1.5, 2], "that is the middle of the box; each pixel counts as much as its ink"),
+            ([1.4, 2.2], "each pixel counts as much as its ink, not once"),
+            ([1, 1.5], "that is the middle of the picture; where is the ink?"),
+            ([2.5, 3.625], "rows and columns count from 0"),
+            ([12, 21], "these are the sums; divide by all the ink, 8"),
+            ([4, 7], "divide by all the ink, 8, not by the number of rows"),
+        ],
+    )
+
+
+@exercise("10.box")
+def box(answer: Any) -> None:
+    expect_array(
+        answer,
+        [20, 3],
+        rtol=0,
+        atol=1e-9,
+        slips=[
+            ([20, 20], "the box is the limit; the proportions of the digit are kept"),
+            ([3, 20], "height first, then width; this digit stands upright"),
+            ([28, 28], "that is the whole image; the digit is scaled into a box of 20×20"),
+            ([28, 4], "the longer side becomes 20, not 28"),
+            ([240, 36], "these are the pixels of the photo; scale them"),
+            ([134, 20], "the longer side has to fit, too"),
+        ],
+    )
+
+
+@exercise("10.temperature")
+def temperature(answer: Any) -> None:
+    right = 1 / (1 + 99**-0.5)
+    expect_number(
+        answer,
+        right,
+        rtol=2e-3,
+        slips=[
+            (0.495, "divide the logits by 2, not the probability"),
+            (0.99, "a temperature of 2 changes all probabilities but one half"),
+            (0.9801, "that is the square; which logits have this softmax?"),
+            (0.99**0.5, "that is the root of one probability; the other one changes as well"),
+            (0.745, "halfway to one half would be too simple; which logits have this softmax?"),
+            (1 - right, "that is the probability of the other digit"),
+            (100 * right, "hand in a share of 1, not percent"),
+            (0.99**2 / (0.99**2 + 0.01**2), "you multiplied the logits by 2; divide them"),
+        ],
+    )
+
+
+@exercise("10.shift")
+def shift(answer: Any) -> None:
+    random = np.random.default_rng(0)
+    for right, down in ((3, 0), (0, 4), (-2, 0), (0, -5), (6, -3), (0, 0), (28, 0), (-40, 2)):
+        image = random.integers(1, 256, (28, 28)).astype(np.uint8)
+        rolled = np.roll(image, (down, right), axis=(0, 1))
+        expect_array(
+            call(answer, image, right, down),
+            _moved(image, right, down),
+            slips=[
+                (rolled, "what leaves on one side must not come back on the other (np.roll)"),
+                (_moved(image, down, right), "right is along the columns, the second axis"),
+                (_moved(image, -right, -down), "that is the opposite direction"),
+                (_moved(image, right, -down), "down means larger row numbers"),
+                (_moved(image, -right, down), "right means larger column numbers"),
+            ],
+        )
+
+
+def _moved(image: np.ndarray, right: int, down: int) -> np.ndarray:
+    """Return a shifted copy; what moves in is paper."""
+    far = 60  # more than any shift of the judge
+    padded = np.pad(image, far)
+    return padded[far - down : far - down + 28, far - right : far - right + 28]
+
+
+@exercise("10.threshold")
+def threshold(answer: Any) -> None:
+    random = np.random.default_rng(0)
+    for limit in (0.0, 0.5, 0.9, 0.35):
+        probs = softmax(3 * random.normal(size=(200, 10)))
+        labels = random.integers(0, 10, 200)
+        labels[:150] = probs[:150].argmax(axis=1)
+        taken = probs.max(axis=1) >= limit
+        wrong = probs.argmax(axis=1) != labels
+        pair = as_array(call(answer, probs, labels, limit))
+        answered, errors = taken.mean(), wrong[taken].mean()
+        expect_array(
+            pair,
+            [answered, errors],
+            slips=[
+                ([1 - answered, errors], "the first number is the share that is answered"),
+                ([answered, (wrong & taken).mean()], "count errors among the answered, not all"),
+                ([answered, 1 - errors], "the second number is the share of wrong answers"),
+                ([errors, answered], "the share that is answered comes first"),
+                ([taken.sum(), (wrong & taken).sum()], "shares are asked for, not numbers"),
+                ([answered, wrong[~taken].mean() if (~taken).any() else 0.0],
+                 "these are the errors among those that are not answered"),
+            ],
+        )  # fmt: skip
+    probs = np.full((5, 10), 0.1)
+    nobody = as_array(call(answer, probs, np.zeros(5, int), 0.5))
+    if nobody.shape != (2,) or not np.isfinite(nobody).all():
+        raise Wrong("if nothing is answered, return 0 and 0: a mean over nothing is NaN")
+    expect_array(nobody, [0, 0])
