@@ -630,7 +630,7 @@ if digits.is_mnist:
 assert confidence[worst].min() > 0.3
 
 # %% [markdown]
-# A probability of almost 1, and wrong: the number is called a probability, but nobody has checked yet that it deserves the name. A later chapter does, before it reads your own handwriting.
+# A probability of almost 1, and wrong: the number is called a probability, but nobody has checked yet that it deserves the name. {ref}`Chapter 10 <ch-your-own-digit>` does, before it reads your own handwriting.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline

@@ -967,7 +967,7 @@ if digits.is_mnist:
 #
 # ## Too high, too low, and how to tell
 #
-# Here is what you see if you print the loss of each batch. The last curve is a network with one hidden layer of ReLU units, of which a later chapter has more to say; it fails in a way of its own.
+# Here is what you see if you print the loss of each batch. The last curve is a network with one hidden layer of ReLU units, of which {ref}`chapter 7 <ch-mlp>` has more to say; it fails in a way of its own.
 
 # %%
 torch.manual_seed(0)
@@ -1263,7 +1263,7 @@ summary()
 # * Momentum is written in two ways, which agree as long as the learning rate stays. Compare learning rates only within one optimizer, over powers of ten, on validation data, together with their schedule.
 # * A loss that jumps, stands at $\ln K$ or is NaN: the rate is too high. A straight, slowly falling line: too low.
 #
-# Next: the optimizer is fine, and yet many more passes add little. What changes if we stack layers on top of each other?
+# Next: the optimizer is fine, and yet many more passes add little. What changes if we stack layers on top of each other? That is {ref}`chapter 7 <ch-mlp>`.
 
 # %% [markdown]
 # ## Solutions
