@@ -10,7 +10,7 @@
 # (ch-mlp)=
 # # Layers that bend
 #
-# A tutorial reports that its network reads 97 % of the digits. Here are six runs of that network, one pass over the training digits each, on the machine that wrote this page. Nothing differs but the seed of the random numbers:
+# A tutorial reports that its network reads 97 % of the digits after five passes. Here are six runs of that network after the first pass, on the machine that wrote this page. Nothing differs but the seed of the random numbers:
 #
 # **92, 95, 85, 75, 66, 74** percent of the validation digits.
 #
@@ -18,7 +18,7 @@
 #
 # * stack two layers and find that they are one, then bend them and gain six points,
 # * take two ones that lean in opposite directions, lay them over each other, and see what the bend can say and a single layer cannot,
-# * look at a network before its first step, where one number, $\ln 10$, tells you half of what you want to know,
+# * look at a network before its first step, and find that a first loss of $\ln 10$ cannot tell a good start from sleep,
 # * find the six runs' fault, and watch digits go silent, one by one,
 # * make a network learn its digits by heart, and cure it,
 # * train one that reads more than 98 %, and look at its worst mistakes.
@@ -179,7 +179,7 @@ assert zero.grad == 0
 assert abs((sigmoid * (1 - sigmoid)).max() - 0.25) < 1e-4
 
 # %% [markdown]
-# The right half of {numref}`fig-relu` is one reason why the ReLU replaced the sigmoid in deep networks {cite}`nair2010rectified,glorot2011deep`. Each sigmoid shrinks a gradient that passes it, to a quarter or less. A ReLU that is awake hands it on whole. The left part of the same curve has a price, and we shall pay it further down: where the ReLU gives 0, nothing comes back.
+# The right half of {numref}`fig-relu` is one reason why the ReLU {cite}`nair2010rectified` replaced the sigmoid in deep networks {cite}`glorot2011deep`. Each sigmoid shrinks a gradient that passes it, to a quarter or less. A ReLU that is awake hands it on whole. The left part of the same curve has a price, and we shall pay it further down: where the ReLU gives 0, nothing comes back.
 #
 # ## Two ones make an eight
 #
@@ -187,7 +187,7 @@ assert abs((sigmoid * (1 - sigmoid)).max() - 0.25) < 1e-4
 #
 # Now take a one that leans to the left and a one that leans to the right. What would *you* read, if they are laid over each other?
 #
-# To find such ones we measure how much a picture leans: by how much its ink moves to the right from one row to the next one below (the slope of the straight line that fits the ink best).
+# To find such ones we measure how much a picture leans: by how much its ink moves to the right from one row to the next one below (the slope of the straight line that fits the ink best; a positive number leans to the left).
 
 
 # %%
@@ -236,7 +236,7 @@ if digits.is_mnist:
     assert 134 < said[1][8] < 230 and said[1][1] + said[1][8] > 390
 assert (predict(straight_model, halves).argmax(dim=1) == 1).all()
 
-# %% mystnb={"figure": {"name": "fig-two-ones", "caption": "From one writer's one to another's, through their mixture in the middle. Below, the ten scores along the way: of the network without a bend, and of the one with. The scores of the 1 and the 8 are drawn in color."}, "image": {"alt": "Top row: five pictures, a one leaning right that turns into a cross and then into a one leaning left. Bottom left: ten straight lines, that of the 1 on top all the way. Bottom right: ten curves; that of the 1 sags in the middle and that of the 8 rises above it"}}
+# %% mystnb={"figure": {"name": "fig-two-ones", "caption": "From one one to another, through their mixture in the middle. Below, the ten scores along the way: of the network without a bend, and of the one with. The scores of the 1 and the 8 are drawn in color."}, "image": {"alt": "Top row: five pictures, a one leaning right that turns into a cross and then into a one leaning left. Bottom left: ten straight lines, that of the 1 on top all the way. Bottom right: ten curves; that of the 1 sags in the middle and that of the 8 rises above it"}}
 share = torch.linspace(0, 1, 41, device=where)  # (41,)
 eights = predict(bent_model, halves).softmax(dim=1)[:, 8]  # (400,)
 best = int(eights.argmax())
@@ -275,7 +275,7 @@ assert (scores[2:] - 2 * scores[1:-1] + scores[:-2]).abs().max() < 1e-3
 #
 # ## What hidden units look at
 #
-# Each hidden unit has 784 weights, one per pixel, so we can look at them as pictures. Here are those of the 256 that have the largest say: the ten whose outgoing weights, times their usual output, are largest.
+# Each hidden unit has 784 weights, one per pixel, so we can look at them as pictures. Here are those of the 256 that have the largest say: the ten with the largest outgoing weights times the variation of their output from picture to picture.
 
 # %%
 with torch.no_grad():
@@ -375,7 +375,7 @@ assert abs((3**-0.5) / 2**0.5 - 0.41) < 0.002
 assert abs(spread_of["1"][3] / spread_of["1"][0] - 1) < 0.3
 
 # %% [markdown]
-# With the factor 1 the spread is 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. Both show in the first loss. With the factor 2 it is about 49: the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.30. **So look at both: a first loss near $\ln K$, and hidden layers whose spread neither fades nor grows.**
+# With the factor 1 the spread is 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. With the factor 2 the first loss is about 49: the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.30, and He's own start, at 2.7, looks worse than they do. **So a first loss far above $\ln K$ is an alarm, and one near it proves nothing. Look at the spread as well.**
 #
 # Does it matter? Here are the first 400 steps of the tutorial's training, a learning rate of 0.01 with momentum 0.5 and batches of 64, from each of the four starts. This loop keeps the loss of every batch; `look` will be needed later.
 
@@ -429,7 +429,7 @@ if digits.is_mnist:
 assert late["1"] < late["0.3"]
 
 # %% [markdown]
-# On the right of {numref}`fig-first-loss`, He's start is at work from the first step. PyTorch's own start spends most of the 400 steps on a plateau: signals fade on the way forward, and gradients fade in the same way on the way back, so the lower layers hardly move until the upper ones have grown. With the factor 0.3 the 400 steps are not enough to wake up. The more layers, the more it matters: He and colleagues show a network of 30 layers that learns from their start, and from a smaller one not at all {cite}`he2015delving`.
+# On the right of {numref}`fig-first-loss`, He's start is at work from the first step. PyTorch's own start spends more than half of the 400 steps on a plateau: signals fade on the way forward, and gradients fade likewise on the way back, so the lower layers hardly move until the upper ones have grown. With the factor 0.3 the 400 steps are not enough to wake up. The more layers, the more it matters: He and colleagues show a network of 30 layers that learns from their start, and from a smaller one not at all {cite}`he2015delving`.
 #
 # ## Five layers, as the tutorial trains them
 #
@@ -549,7 +549,8 @@ if digits.is_mnist:
 
     stored = load_results().get("s2-published")
     if stored and stored.num_epochs == 5:
-        assert max(stored.test_accuracy) > 96 and min(stored.test_accuracy) < 94
+        assert sum(96 < a < 98 for a in stored.test_accuracy) == 5
+        assert len(stored.seeds) == 6 and min(stored.test_accuracy) < 79
     assert np.mean(mended) - np.mean(reached) > 8
 
 # %% [markdown]
@@ -628,7 +629,7 @@ if digits.is_mnist:
     assert last.weight.grad[silent].abs().max() < 1e-3
 
 # %% [markdown]
-# The loss on the pictures of the silent digit is about $\ln 10$: of these pictures the network knows nothing. The best that it can do is to press their nine other scores to zero as well, and it has done so. The gradient, which should say *raise that score*, is zero. {ref}`Chapter 4 <ch-softmax-regression>` derived what arrives behind the ReLU: $p - y$, here about $0.1 - 1$, strong enough. Then it is multiplied by the slope of the ReLU, and that is 0. Nobody has told the layer that anything is wrong.
+# The loss on the pictures of the silent digit is about $\ln 10$, as if the network knew nothing. It knows something: it presses the nine other scores to zero for these pictures. That is the best it can do, because the one score that could say the name does not move. The gradient, which should say *raise that score*, is zero. {ref}`Chapter 4 <ch-softmax-regression>` derived what arrives behind the ReLU: $p - y$, here about $0.1 - 1$, strong enough. Then it is multiplied by the slope of the ReLU, and that is 0. Nobody has told the layer that anything is wrong.
 #
 # Why at the beginning? Look back at the three rows of logits in {ref}`the section on first steps <sec-before-the-first-step>`: at the start a score is nearly the same for all pictures, and as often below zero as above. Count the digits that are silent before the first step:
 
@@ -644,7 +645,7 @@ assert len(at_start) == 6
 # %% [markdown]
 # So some never speak at all, and others are pushed below zero in the next steps, which are long. In a network without the last ReLU neither does harm: a score that stands too low is pulled up by the next gradient. With it, *down* is a trap that closes.
 #
-# Silence need not be forever, as some rows show. The weights of the silent digit stand still, but the layers below go on moving, for the sake of the nine others. If they happen to lift its score above zero for some picture, the gradient is back. After the tutorial's own five passes some runs have recovered, and read 97 %, and others have not ({ref}`results <results>`).
+# Silence need not be forever, as some rows show. The weights of the silent digit stand still, but the layers below go on moving, for the sake of the nine others. If they happen to lift its score above zero for some picture, the gradient is back. After the tutorial's own five passes, on all 60,000 digits, five of our six runs reach 96 to 98 % of the test digits, as good as without the last ReLU, and the sixth stays at 78 % ({ref}`results <results>`). The tutorial told the truth about its run. It had one.
 #
 # Hidden units die of the same thing. It does not hurt as much, because a hidden unit has deputies:
 
@@ -657,7 +658,7 @@ for name, model in (("published", published[0]), ("corrected", corrected[0])):
     print(f"{name}: {dead[0]} of 256 and {dead[1]} of 64 units are silent")
 
 # %% [markdown]
-# A score has none. **So a network ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
+# A score has none. **So a classifier under cross-entropy ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
 #
 # Three more of this tutorial's numbers. As the *probability* of its answer it shows the largest score. It reports a *loss rate* of "only 1 %". And the loss that it prints is that of a single batch. Look:
 
@@ -678,11 +679,11 @@ if digits.is_mnist:
     assert max(losses) > 5 * min(losses)
 
 # %% [markdown]
-# A score is no probability, and above 1 it cannot be taken for one; the softmax of all ten scores is. A loss has no percent, because nothing is divided by a whole. And whoever prints the loss of one batch can have almost any loss. Average over all the digits that you have.
+# A score is no probability, and above 1 it cannot be taken for one; the softmax of all ten scores is. A loss has no percent, because nothing is divided by a whole. And whoever prints the loss of one batch can have a lucky one. Average over all the digits that you have.
 #
 # ## Learned by heart
 #
-# The network 784-256-64-10 has 218,058 numbers. What happens if it has only 1,000 pictures to learn from? Thirty passes, with the corrected network. The dashed curves are the 1,000 pictures, the solid ones the validation digits.
+# The network 784-256-64-10 has 218,058 numbers. What happens if it has only 1,000 pictures to learn from? Thirty passes, with the corrected network.
 
 # %%
 few = {"size": 1_000, "num_epochs": 30, "lr": 0.1}
@@ -794,7 +795,7 @@ if digits.is_mnist:
 #
 # ## Ours
 #
-# Now a network of our own: 784-512-256-10, and of everything on this page what helped on the validation digits.
+# Now a network of our own: 784-512-256-10, and the cures of this page, with strengths that were chosen on the validation digits. The start is PyTorch's: with two hidden layers we left it as it is.
 
 # %%
 from mnist_course.models import count_parameters, mlp
@@ -847,7 +848,7 @@ settings = recipe.optimizer.keywords
 assert (settings["lr"], settings["weight_decay"]) == (0.003, 0.1)
 
 # %% [markdown]
-# In {numref}`fig-mlp-curves` validation is *ahead* of training: dropout and the nudge make the task harder in training than in use. There is no sign of overfitting any more.
+# In {numref}`fig-mlp-curves` validation is *ahead* of training: dropout and the nudge make the task harder in training than in use. So this figure cannot show overfitting: for that, the training digits would have to be read as they are, without both.
 #
 # ## One look at the test set
 #
@@ -884,7 +885,7 @@ if digits.is_mnist:
     assert max(misread[:2]) < 12 and 90 < misread.sum() < 135
 
 # %% [markdown]
-# About a hundred mistakes, and {numref}`fig-confusion` shows where. Nines read as fours, sevens as twos and fives as threes are among the most frequent: digits that differ by one stroke. Zeros and ones are hardly ever misread.
+# About a hundred mistakes, and {numref}`fig-confusion` shows where. Nines read as fours, sevens as twos and fives as threes are among the frequent ones: digits that share much of their ink. Zeros and ones are hardly ever misread.
 #
 # And the worst run of the tutorial's six, on the validation digits:
 
@@ -1030,11 +1031,11 @@ summary()
 # ## Summary
 #
 # * Linear layers in a row are one linear layer. A bend between them lets a network say *this, and that, but not both*: 96.6 % in place of 90.5 %, in the same two passes.
-# * Before the first step look at two things: a loss near $\ln K$, and hidden layers whose spread stays ($\overline{w^2} = 2/D$ behind a ReLU).
-# * A network ends in its linear layer. A ReLU on the scores lets digits fall silent, and no gradient brings them back; whether it happens is a matter of the seed. One run is no result.
+# * Before the first step look at two things: a loss not far above $\ln K$ (at $\ln K$ it may be asleep), and hidden layers whose spread stays ($\overline{w^2} = 2/D$ behind a ReLU).
+# * A network ends in its linear layer. A ReLU on the scores lets digits fall silent: their own weights get no gradient any more, and only luck in the layers below wakes them. Whether it happens is a matter of the seed. One run is no result.
 # * Training loss down and validation loss up is overfitting. More digits, weight decay, dropout, or an earlier end; and a confusion matrix, to see where the mistakes are.
 #
-# Next: this network reads digits well, and it does not know that they are pictures. Shuffle the pixels, all pictures alike, and it learns them as well as before. What does a network gain that knows which pixels are neighbors? {ref}`Images are not vectors <ch-cnn>`.
+# Next: this network reads digits well, and it does not know that they are pictures. Shuffle the pixels, all pictures alike, and without the nudge it learns them as well as before. What does a network gain that knows which pixels are neighbors? {ref}`Images are not vectors <ch-cnn>`.
 
 # %% [markdown]
 # ## Solutions
@@ -1213,7 +1214,7 @@ print([round(share, 2) for share in awake(model)])
 # :class: dropdown
 # :::
 #
-# Half of the weights can go without a loss that 5,000 digits would show, and after another pass most of the rest as well. Most of them were never needed at the end. They seem to have been needed to get there: train a network of the final size from new random weights, and compare. That observation has become a field of its own {cite}`frankle2019lottery`.
+# Many of the weights can go without a loss that 5,000 digits would show: try how many. Were they needed to get there? Put the surviving weights back to the values that they *started* from, and train only these. Frankle and Carbin find that they often get as far as the whole network, and that new random values in the same places do worse {cite}`frankle2019lottery`.
 #
 # :::{solution-end}
 # :::

@@ -376,9 +376,12 @@ def test_in_another_thread_signals_are_left_alone(tmp_path):
 SERVER = """
 import os, sys
 import torch
+import threading
 import tqdm
 torch.set_num_threads(1)
-tqdm.tqdm.monitor_interval = 0  # its thread may hold a lock at the moment of a fork
+# Bars share a lock between processes, which a killed child would keep for ever, and a thread.
+tqdm.tqdm.set_lock(threading.RLock())
+tqdm.tqdm.monitor_interval = 0
 from tests.test_resume import kill_run
 kill_run(None)  # loads what is loaded on first use
 print("ready", flush=True)

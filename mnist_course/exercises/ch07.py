@@ -19,7 +19,7 @@ def parameters(answer: Any) -> None:
             (1_114, "that is the number of units; a weight joins each unit to each of the next"),
             (203_530, "that is 784-256-10; there are two hidden layers here"),
             (12_845_386, "the layers are added up, not multiplied"),
-            (218_112, "the pixels have no biases"),
+            (218_832, "a layer has one bias per output, not per input"),
             (218_842, "the pixels have no biases"),
         ],
     )
