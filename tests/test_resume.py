@@ -434,8 +434,11 @@ class Server:
         )
         self._expect("ready")
 
-    def run(self, path, seconds=None):
-        """Return the fingerprint of a run, or None if it was killed after ``seconds``."""
+    def run(self, path, seconds=None, in_save=False):
+        """Return the fingerprint of a run, or None if it was killed.
+
+        The kill comes after ``seconds``, or in the first save from then on.
+        """
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
         answers = [self.process.stdout.readline().split()]
@@ -445,6 +448,10 @@ class Server:
                 pid = int(answers[-1][1])
                 if seconds is not None:
                     time.sleep(seconds)
+                    end = time.monotonic() + 0.5  # the run may be over
+                    while in_save and time.monotonic() < end:
+                        if any(path.parent.glob(f".{path.name}*.part")):
+                            break
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             answers.append(self.process.stdout.readline().split())
@@ -478,7 +485,7 @@ def kill_and_resume(server, folder, num_kills, seed):
         while ended is None:
             # At most so many that every run is sure to end.
             seconds = rng.uniform(0, usual / 3) if kills < num_kills else None
-            ended = server.run(path, seconds)
+            ended = server.run(path, seconds, in_save=kills % 2 == 0)
             if ended is None:
                 kills += 1
                 halves = list(folder.glob(f".{path.name}*.part"))
