@@ -10,7 +10,7 @@
 # (ch-cnn)=
 # # Images are not vectors
 #
-# Take all 70,000 digits and shuffle the pixels of each, every one by the same shuffle. You can read none of the results. The network of {ref}`chapter 7 <ch-mlp>` can: trained on shuffled digits, it is right as often as before.
+# Take the 60,000 training digits and shuffle the pixels of each, every one by the same shuffle. You can read none of the results. The network of {ref}`chapter 7 <ch-mlp>` can: trained on shuffled digits, it is right as often as before.
 #
 # So it never knew that they were pictures. To it, a digit is a list of 784 numbers, and any other order of the list would do. What does a network gain that *knows*? By the end of this page you can put a number on it. You will
 #
@@ -170,7 +170,7 @@ if digits.is_mnist:
 assert (np.ones((3, 3)) * kernel).sum() == 0
 
 # %% [markdown]
-# On paper it says 0, and in the middle of a stroke as well: right and left cancel. Here paper is on the left and ink on the right, and it answers. It detects one thing: a left edge. Now slide it to every place where it fits, with two plain loops:
+# On paper it says 0, and in the middle of a stroke as well: right and left cancel. Here paper is on the left and ink on the right, and it answers. It measures one thing: how much more ink is on the right than on the left. At a left edge that is positive; what will it be at a right edge? Now slide it to every place where it fits, with two plain loops:
 
 
 # %%
@@ -299,7 +299,7 @@ for n in (5, 6, 7, 28):
                 assert made.shape[-1] == size_after(n, k, p, s)
 
 # %% [markdown]
-# A padding of $(k-1)/2$ keeps the size, and a stride of 2 halves it. The second common way to halve it is **max pooling**: keep the largest number of each block of 2×2. If a filter found its edge anywhere in the block, the block says so; where exactly is forgotten. It is the same windows once more, with a stride as long as the window:
+# With an odd $k$ and a stride of 1, a padding of $(k-1)/2$ keeps the size; with the same padding, a stride of 2 halves it, rounded up. The second common way to halve it is **max pooling**: keep the largest number of each block of 2×2. If a filter found its edge anywhere in the block, the block says so; where exactly is forgotten. It is the same windows once more, with a stride as long as the window:
 
 
 # %% tags=["nbval-check-output"]
@@ -338,7 +338,7 @@ some_kernel = np.arange(1.0, 10.0).reshape(1, 1, 3, 3)
 full = conv2d(pixels, some_kernel, np.zeros(1)).reshape(36, 16).T
 assert ((full != 0).sum(axis=1) == 9).all() and len(np.unique(full)) == 10
 
-# %% mystnb={"figure": {"name": "fig-conv-matrix", "caption": "The convolution as a matrix: 16 outputs (rows) by 36 pixels (columns). Red is +1/3, blue −1/3, white 0."}, "image": {"alt": "A matrix of 16 rows and 36 columns, nearly all white, with six short diagonal bands of blue and red that move to the right from row to row"}}
+# %% mystnb={"figure": {"name": "fig-conv-matrix", "caption": "The convolution as a matrix: 16 outputs (rows) by 36 pixels (columns). Red is +1/3, blue −1/3, white 0."}, "image": {"alt": "A matrix of 16 rows and 36 columns, nearly all white; in each of four groups of four rows stand six short diagonals, three blue and three red, and each group lies six pixels to the right of the one above"}}
 figure, ax = plt.subplots(figsize=(7, 3.2))
 ax.imshow(matrix, cmap=plots.DIVERGING, vmin=-0.4, vmax=0.4)
 ax.set(xlabel="pixel", ylabel="output", xticks=range(0, 36, 6))
@@ -347,7 +347,7 @@ ax.grid(False)
 plots.show(figure, "conv matrix")
 
 # %% [markdown]
-# Every row of {numref}`fig-conv-matrix` holds the same few numbers, moved along, and is zero elsewhere. Zeros are the windows: neighbors only. Repetition is the sharing. A dense layer would have to learn each of these 576 entries on its own, and would have to learn a left edge 16 times.
+# Every row of {numref}`fig-conv-matrix` holds the same nine numbers, moved along; you see six, because the middle column of the kernel is 0. All other entries are zero because each output sees one window only. That the rows repeat is the sharing. A dense layer would have to learn each of these 576 entries on its own, and would have to learn a left edge 16 times.
 #
 # On a real picture the difference is large. Ten filters of 5×5 turn 28×28 pixels into ten maps of 24×24. How many parameters has that layer, and how many has a dense one between the same numbers?
 
@@ -452,7 +452,7 @@ if digits.is_mnist:
     assert lean.max() > 0.08 and lean.min() < -0.15
     assert len(batches) == 430
 
-# %% mystnb={"figure": {"name": "fig-filters-and-maps", "caption": "What 430 steps made of the first two layers. Right, from the top: the ten filters of 5×5, sorted from horizontal to vertical; their maps of the four, after ReLU and pooling; the twenty maps of the second convolution, after ReLU, sorted in the same way."}, "image": {"alt": "A handwritten four on the left. Beside it four rows of ten small pictures: 5 by 5 filters in red and blue; ten maps, the first of which show only the crossbar of the four and the last of which only its two uprights; two rows of coarser maps in which single strokes and corners are bright"}}
+# %% mystnb={"figure": {"name": "fig-filters-and-maps", "caption": "What 430 steps made of the first two layers. Right, from the top: the ten filters of 5×5, sorted from horizontal to vertical; their maps of the four, after ReLU and pooling; the twenty maps of the second convolution, after ReLU, sorted in the same way."}, "image": {"alt": "A handwritten four on the left. Beside it four rows of ten small pictures: 5 by 5 filters in red and blue; ten maps, in the first two of which the crossbar of the four is brightest and in the last of which its two uprights are; two rows of coarser maps in which single strokes and corners are bright"}}
 shown = X[first[4]][None]  # (1, 1, 28, 28)
 with torch.no_grad():
     maps_1 = source[:3](shown)[0, filter_order].cpu()  # (10, 12, 12)
@@ -472,7 +472,7 @@ for ax, picture in zip(axes[1:, 2:].flat, [*maps_1, *maps_2]):
 plots.show(figure, "filters and maps")
 
 # %% [markdown]
-# Start with the maps, in the second row of {numref}`fig-filters-and-maps`. At the left end they show the crossbar of the four and hardly its uprights; at the right end it is the other way round. One likes horizontal strokes, the other vertical ones: we wrote such a pair by hand. The maps of the second layer look at all ten of the first at once. They are coarser and choosier, and some answer to a single stroke.
+# Start with the maps, in the second row of {numref}`fig-filters-and-maps`. The first two show the crossbar of the four and hardly its uprights; in the last one it is the other way round. One likes horizontal strokes, the other vertical ones: we wrote such a pair by hand. The maps of the second layer look at all ten of the first at once. They are coarser and choosier, and some answer to a single stroke.
 #
 # Now the filters above them. Books show smooth edges and bars here; ours are rough. How far have they come from their random start? The same seed gives us that start again:
 
@@ -494,7 +494,7 @@ if digits.is_mnist:
 assert cosine.min() > 0.5
 
 # %% [markdown]
-# Hardly any way at all: each filter still points nearly where chance had put it. Even a random filter prefers one direction a little, and training made the preferences two to three times as strong with changes that the eye does not find. So do not read too much into a picture of filters. What they *answer* says more than how they look.
+# Not far: chance still decides most of what each filter looks like. Even a random filter prefers one direction a little, and training made the preferences two to three times as strong with changes that the eye hardly finds in this picture. So do not read too much into a picture of filters. What they *answer* says more than how they look.
 #
 # ## Shift a digit
 #
@@ -526,7 +526,7 @@ with torch.no_grad():
 assert torch.allclose(moved_maps[..., 1:, 1:], maps[..., :-1, :-1], atol=1e-4)
 
 # %% [markdown]
-# This is called **equivariance**, and it is exact. (Behind a stride or a pooling of 2 it is so for shifts by even numbers.) Many texts go on to say that a convolutional network does not care where a digit stands. Before you believe it: what comes after the maps? Predict the accuracy for digits shifted by four pixels, for the MLP and for this network. Each number below is a mean over shifts up, down, left and right of the same 1,000 validation digits. (Even five pixels cut off only 2 % of the ink.)
+# This is called **equivariance**, and it is exact. (In the interior, that is: near the border, padding disturbs it. Behind a stride or a pooling of 2 it holds for even shifts, behind two of them for multiples of four.) Many texts go on to say that a convolutional network does not care where a digit stands. Before you believe it: what comes after the maps? Predict the accuracy for digits shifted by four pixels, for the MLP and for this network. Each number below is a mean over shifts up, down, left and right of the same 1,000 validation digits. (Even five pixels cut off only 2 % of the ink.)
 
 # %%
 X_some, y_some = X_valid[:1000], y_valid[:1000]
@@ -583,7 +583,7 @@ still = RandomAffine(degrees=0, scale=0, shear=0, shift=0)
 assert torch.allclose(still(chosen), chosen, atol=1e-4)
 
 # %% [markdown]
-# Each row of {numref}`fig-augmented` is one digit. `RandomAffine` draws five random numbers per picture: a turn of up to 10 degrees either way, a size between 90 and 110 %, a slant of up to 0.1, and a shift of up to 1.5 pixels along each axis. It then computes, for each new pixel, where in the old picture it comes from, and mixes the four pixels there. Whatever comes in from outside is paper.
+# Each row of {numref}`fig-augmented` is one digit. `RandomAffine` draws five random numbers per picture: a turn of up to 10 degrees either way, a size between about 90 and 110 %, a slant of up to 0.1, and a shift of up to 1.5 pixels along each axis. It then computes, for each new pixel, where in the old picture it comes from, and mixes the four pixels there. Whatever comes in from outside is paper.
 #
 # The rule for choosing: *the label must survive*. Six degrees are fine; 180 turn a six into a nine. Mirror a two, and nobody would call it a two.
 #
@@ -611,7 +611,7 @@ if digits.is_mnist:
 assert gains["plain"][0] > 50
 
 # %% [markdown]
-# Both know their thousand digits by heart. On digits that they have not seen, the plain run is right for about 96 %, the augmented one for nearly 98 %: of ten mistakes, four or more are gone, and nobody had to label a single digit for it.
+# Both know their thousand digits by heart. On digits that they have not seen, the plain run is right for about 96 %, the augmented one for nearly 98 %: of ten mistakes, about four are gone, and nobody had to label a single digit for it.
 #
 # With 55,000 digits there is less to gain, because the writers have supplied most of the variety themselves. Two passes over all of them, plain and augmented, and then the shifts again:
 
@@ -671,7 +671,7 @@ plots.show(figure, "shift accuracy")
 # %% [markdown]
 # On digits that stand where they should, augmentation has bought nothing here: 99.1 and 99.0 %, a difference that 5,000 digits cannot show. What it costs is time: a little for every batch, and more passes, because it pays where the same digits come back often, as in the forty passes above. The course's best network makes 32.
 #
-# On shifted digits the picture is another. In {numref}`fig-shift-accuracy` the augmented network still reads about 94 % at four pixels, although no digit was shifted by more than about 1.5 along each axis in training. But look at the curve below it. The small network *without* augmentation keeps 84 %, where the tutorial's keeps 50. One reason is that in front of its dense layer stand maps of 3×3, where the tutorial has 10×10: it has forgotten more of where things are. It is not the only reason. Pool the tutorial's maps down to 3×3, train again, and it reads nearly 60 %.
+# On shifted digits the picture is another. In {numref}`fig-shift-accuracy` the augmented network still reads about 94 % at four pixels, although no digit was shifted by more than about 1.5 along each axis in training. But look at the curve below it. The small network *without* augmentation keeps 84 %, where the tutorial's keeps 50. One reason is that in front of its dense layer stand maps of 3×3, where the tutorial has 10×10: it has forgotten more of where things are. It is not the only reason. Pool the tutorial's maps down to 3×3, train again, and it reads about 60 %.
 #
 # ## Batch normalization
 #
@@ -701,7 +701,7 @@ assert (
 #
 # $$ \hat z = \frac{z - \bar z}{\sqrt{\mathrm{var}(z) + \varepsilon}} , \qquad h = \gamma \hat z + \beta . $$ (eq-batch-norm)
 #
-# In words: *give every channel mean 0 and variance 1 over the batch; then let training choose another scale $\gamma$ and mean $\beta$ if it wants*. A bias in the convolution before it would be subtracted again at once, so those convolutions have none. That training gets faster is beyond doubt; why it does is still debated {cite}`santurkar2018how`.
+# In words: *give every channel mean 0 and variance 1 over the batch; then let training choose another scale $\gamma$ and mean $\beta$ if it wants*. Both are learned, one number each per channel, `(C,)` (this $\beta$ has nothing to do with Adam's); $\varepsilon = 10^{-5}$ keeps us from dividing by 0 where a channel is constant. A bias in the convolution before it would be subtracted again at once, so those convolutions have none. That training gets faster is beyond doubt; why it does is still debated {cite}`santurkar2018how`.
 
 
 # %%
@@ -762,7 +762,7 @@ if digits.is_mnist:
 assert mixed > 30
 
 # %% [markdown]
-# A batch of nothing but ones, normalized by its own mean, does not look like ones any more: about a quarter of them are misread, and none of the weights is wrong. The treacherous part is that in a well-mixed batch of 64 you would notice nothing, the accuracy is the same in both modes. Then comes the first single picture, and about every twentieth answer is wrong. `fit`, `evaluate` and `predict` of our package switch the mode by themselves.
+# A batch of nothing but ones, normalized by its own mean, does not look like ones any more: a good part of them is misread, and none of the weights is wrong. The treacherous part is that in a well-mixed batch of 64 you would notice nothing, the accuracy is the same in both modes. Then comes the first single picture, and several answers in a hundred more are wrong. `fit`, `evaluate` and `predict` of our package switch the mode by themselves.
 #
 # ## The recipe, line by line
 #
@@ -822,14 +822,14 @@ assert gap < 1e-2
 
 # %% [markdown]
 # * `best_cnn`: five convolutions instead of three. It is the small network, half as wide again, with a second convolution of 3×3 at 14×14 and another at 7×7. Two of 3×3 in a row see a window of 5×5 with 18 weights per pair of channels instead of 25, and there is a ReLU between them. Where maps get smaller there are more of them: 24, 48, 96.
-# * `channels_last`, `fused`, `half`: speed. They change rounding only. A later chapter measures them.
+# * `channels_last`, `fused`, `half`: speed. They change rounding only. (`fused` updates all weights in one pass over memory.)
 # * `SGD` with Nesterov's momentum of 0.9: {ref}`chapter 6 <ch-optimizers>`.
 # * `lr=0.1`: at most. `one_cycle` lets the rate rise from near 0 during the first fifth of the steps, and then fall to 0 in a straight line. The rise keeps the first, wild gradients from throwing the weights far off; the fall lets them settle.
 # * `weight_decay=5e-4`: every step also shrinks the weights a little. In front of a batch normalization the size of a filter has no effect on the output, because it is divided out; but large filters turn more slowly, so the shrinking keeps them learning {cite}`vanlaarhoven2017l2`.
 # * `128` digits per batch: large enough for the mean and variance of a channel, small enough for 469 steps per pass.
 # * `RandomAffine()`: the amounts shown above; no two passes alike.
 #
-# All of this was chosen on validation digits. Now that the choice is made, train on all 60,000, and look at the test set once. The full recipe makes 32 passes; its result over several seeds is on the {ref}`results page <results>`. Here are two.
+# All of this was chosen on validation digits. Now that the choice is made, train on all 60,000, and look at the test set. (This page was run many times while it was written; no choice was made by what those runs showed.) The full recipe makes 32 passes; its result over several seeds is on the {ref}`results page <results>`. Here are two.
 
 # %% tags=["nbval-ignore-output"]
 best = train_best(X, y, num_epochs=2)
@@ -849,7 +849,7 @@ if digits.is_mnist:
 assert test_accuracy > 30
 
 # %% [markdown]
-# About 99.5 %, some fifty mistakes in 10,000 digits, from 87,490 parameters and two passes. (Another 10,000 digits would move the result by about $\sqrt{0.995 \cdot 0.005 / 10^4}$, or 0.07 points. Keep that in mind when two networks are compared in the second decimal.)
+# About 99.5 %, some fifty mistakes in 10,000 digits, from 87,490 parameters and two passes. (Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.995 \cdot 0.005 / 10^4}$, or ±0.07 points, one standard error. Keep that in mind when two networks are compared in the second decimal.)
 #
 # Here are nine of the mistakes, those of which it was most certain. Would you read them right?
 
@@ -878,7 +878,7 @@ if digits.is_mnist:
     assert 0.004 < unsure[predictions == y_test].float().mean() < 0.018
 
 # %% [markdown]
-# Cover the labels in {numref}`fig-cnn-mistakes` and try. A four with its top closed, a five that could be a three, a seven whose bar has all but vanished: these three were misread in every run that we made. For one or two you may side with the network against the label. In about nine of ten mistakes the right digit was its second choice. And it tends to know: most of its wrong answers, but only about one in a hundred of its right ones, have a probability below 0.9.
+# Cover the labels in {numref}`fig-cnn-mistakes` and try. A four with its top closed, a five that could be a three, a seven whose bar has all but vanished: these three were misread in every run of this page so far. For one or two you may side with the network against the label. In about nine of ten mistakes the right digit was its second choice. And it tends to know: most of its wrong answers, but only about one in a hundred of its right ones, have a probability below 0.9.
 #
 # ## What it is worth to know
 #
@@ -907,7 +907,7 @@ assert table["CNN"][0] > 30
 # %% [markdown]
 # There is the number. With two passes the MLP misreads about 2.5 % of the digits, in whatever order their pixels come. The convolutional network, with an eighteenth of the parameters, misreads 0.9 %; take the places away, and it misreads 3.4 %, *more* than the network that assumed nothing.
 #
-# It has not learned a secret that the other missed. It made a bet before it saw the first digit: neighbors belong together, and a stroke is a stroke everywhere. On pictures the bet is right, and worth nearly two mistakes out of three. On anything else it is in the way.
+# It has not learned a secret that the other missed. It made a bet before it saw the first digit: neighbors belong together, and a stroke is a stroke everywhere. On pictures the bet is right. Where neighbors mean nothing, as in the shuffled digits, it is in the way.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -956,7 +956,7 @@ check("08.frame", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-cnn-unpooled
-# (Ten minutes.) Someone thinks that the small network loses too much by pooling, and takes the pooling of its *last* stage out. Which other line must change, and how many parameters has the network then? Predict first; then build it.
+# (Ten minutes.) Someone thinks that the small network loses too much by pooling, and takes the pooling of its *last* stage out. Look at the table of its layers above: which other row must change, and how many parameters has the network then? Predict first; then build it. *Hint:* `layers = list(models.small_cnn())` is a list that you can cut and mend, and `nn.Sequential(*layers)` is a network again.
 # :::
 
 # %%
@@ -985,7 +985,7 @@ check("08.merge", merge)
 #
 # :::{exercise}
 # :label: ex-cnn-gradient
-# (An hour.) The gradients of {eq}`eq-convolution`. Write a function that gets `dZ` (B, O, rows, columns), the gradient of the loss with respect to the output, with `X` (B, C, H, W) and `W` (O, C, k, k), and returns `dX`, `dW` and `db`, for stride 1 and no padding. *Hint:* every product $W_{o,c,i,j} X_{c,r+i,s+j}$ hands `dZ` at $(o, r, s)$ to both of its factors. `dW` is one `einsum` with `windows(X, k)`. For `dX`, pad `dZ` with $k - 1$ zeros and turn the kernel.
+# (An hour.) The gradients of {eq}`eq-convolution`. Write a function that gets `dZ` (B, O, rows, columns), the gradient of the loss with respect to the output, with `X` (B, C, H, W) and `W` (O, C, k, k), and returns `dX`, `dW` and `db`, for stride 1 and no padding. *Hint:* every product $W_{o,c,i,j} X_{c,r+i,s+j}$ hands each of its two factors `dZ` at $(o, r, s)$ *times the other factor*; add up all that arrives. `dW` is one `einsum` with `windows(X, k)`. For `dX`, pad `dZ` with $k - 1$ zeros and turn the kernel.
 # :::
 
 
@@ -1016,7 +1016,7 @@ summary()
 # %% [markdown]
 # ## Summary
 #
-# * A convolution is a linear layer that sees small windows and uses the same weights for all of them: 260 parameters where a dense layer has 4.5 million. You can write one in four lines, and work out its shape: $(n + 2p - k) / s$, rounded down, plus 1.
+# * A convolution is a linear layer that sees small windows and uses the same weights for all of them: 260 parameters where a dense layer has 4.5 million. You can write one in a few lines, and work out its shape: $(n + 2p - k) / s$, rounded down, plus 1.
 # * Maps move along with the digit. Indifference to where it stands comes from elsewhere, such as pooling and augmentation. Change the training digits as you like, as long as the label survives.
 # * Batch normalization behaves differently in training and in use; `model.eval()` decides.
 # * Two passes read 99.1 % of the validation digits, where the MLP reads 97.5 %; two passes of the course's network, augmented, about 99.5 % of the test digits.
@@ -1056,7 +1056,7 @@ check_solution("08.count", 64 * (32 * 3 * 3) + 64)
 # :class: dropdown
 # :::
 #
-# Not −0.424. In the corner, four places of the window lie on the page and five on the padding, and the padding is 0. After normalizing, 0 is not paper but a light gray, the mean pixel. So padding draws a gray frame around every picture.
+# Not −0.424. In the corner, four places of the window lie on the page and five on the padding, and the padding is 0. After normalizing, 0 is not paper but a trace of ink, the mean pixel. So padding draws a gray frame around every picture.
 
 # %%
 page = torch.full((1, 1, 28, 28), PAPER)
@@ -1069,7 +1069,7 @@ check_solution("08.frame", corner)
 assert abs(corner - 4 / 9 * PAPER) < 1e-6 and f"{PAPER:.3f}" == "-0.424"
 
 # %% [markdown]
-# Does it hurt? Hardly: the frame is the same in every picture, so it tells nothing, and the biases can make up for it. But nobody meant to draw it.
+# Does it hurt? Here hardly: it is the same in every picture, so it says nothing about the digit. The bias of the convolution cannot take it back, because it acts at every place alike; later layers can. They can also use it: a filter that answers to the frame knows that it stands at the edge.
 #
 # :::{solution-end}
 # :::
@@ -1214,7 +1214,7 @@ if digits.is_mnist:
 assert touching.mean() > 0.5
 
 # %% [markdown]
-# 669 of the 673 pixels that ever change. So the shuffled digits still hold the picture, in their statistics. A network of dense layers could find it, but nothing in it makes it look. To go on, take all correlations as closeness and draw the pixels as a map, nearest partners nearest; any method that makes maps out of distances will do. The result is the picture, or its mirror image.
+# 669 of the 673 pixels that change in these digits. So the shuffled digits still hold the picture, in their statistics. A network of dense layers could find it, but nothing in it makes it look. To go on, take all correlations as closeness and draw the pixels as a map, nearest partners nearest; any method that makes maps out of distances will do. The result is the picture, perhaps turned or mirrored and somewhat bent, without the pixels that never change.
 #
 # :::{solution-end}
 # :::

@@ -12,10 +12,10 @@
 #
 # Take an empty sheet of white paper, a network that reads 99.5 % of MNIST's test digits, and the three steps by which a tutorial prepares a picture for it. The program answers: *this is a 1, with a probability of 3.8*. Two things are wrong with that sentence, and neither is the network's fault.
 #
-# By the end of this page the same network reads photographs, scans and drawings of digits, tells you when it is not sure, and has nothing to say about an empty sheet. On the way you will
+# By the end of this page the same network reads simulated photographs and drawings of digits, tells you when it is not sure, and has nothing to say about an empty sheet; whether it reads yours, you find out yourself. On the way you will
 #
 # * watch a good network fail on pictures that any child can read, and find out why, one step at a time,
-# * prepare a picture as MNIST's makers did, by hand, and prove it on their own digits,
+# * prepare a picture as MNIST's makers did, by hand, and test it on their own digits,
 # * check whether a probability of 0.97 deserves its name, and mend it if it does not,
 # * decide below which probability a machine should not be believed,
 # * hand in a picture of your own.
@@ -56,7 +56,7 @@ print(f"this is a {logits.argmax()}, 'probability' {logits.max():.1f}")
 assert f"{logits.argmax()} {logits.max():.1f}" == "1 3.8"
 
 # %% [markdown]
-# To see more of it, we need photographs of which we know the answer. `make_scene` makes them to order: somebody writes a digit with some pen on some paper, and photographs it.
+# To see more of it, we need photographs of which we know the answer. `make_scene` *paints* them to order: a program that draws a digit, or enlarges one of MNIST's, on a sheet with its light, noise and pen. They are simulated photographs, so every number below is a first hint; yours are the better test.
 
 # %% tags=["nbval-check-output"]
 from mnist_course.scenes import make_scene
@@ -66,7 +66,7 @@ written, rng = [3, 7, 5, 8], np.random.default_rng(0)
 pictures = [make_scene(kind, k, rng) for kind, k in zip(kinds, written)]
 print([picture.size for picture in pictures])
 
-# %% mystnb={"figure": {"name": "fig-own-source", "caption": "Four photographs, made to order (top), and what the tutorial's recipe makes of them (bottom), with the answer and the number that the tutorial calls its probability."}, "image": {"alt": "Top row: photographs of a 3, a 7, a small 5 in a corner and an 8 in a shadow. Bottom row: the same shrunk to 28 by 28 gray pixels, dark digits on bright ground, each with the answer of the network above"}}
+# %% mystnb={"figure": {"name": "fig-own-source", "caption": "Four simulated photographs (top), and what the tutorial's recipe makes of them (bottom), with the answer and the number that the tutorial calls its probability."}, "image": {"alt": "Top row: photographs of a 3, a 7, a small 5 in a corner and an 8 in a shadow. Bottom row: the same shrunk to 28 by 28 gray pixels, dark digits on bright ground, each with the answer of the network above"}}
 import matplotlib.pyplot as plt
 
 from mnist_course import plots
@@ -205,7 +205,7 @@ def centered(box, size=28):
 
 
 # %% [markdown]
-# Is this what MNIST's makers did? There is a strict test: do it to MNIST. A digit that has been prepared already should come back as it is.
+# Is this what MNIST's makers did? There is a test: do it to MNIST. A digit that has been prepared already should come back as it is.
 
 # %%
 num_unchanged, rows = 0, []
@@ -228,7 +228,7 @@ if digits.is_mnist:
     assert min(rows) > 13.49 and max(rows) < 14.51
 
 # %% [markdown]
-# All thousand, to the last bit, with every center of mass within half a pixel of row 14. (Of all 10,000 it is 9,997. In the other three a row at the edge of the box holds no ink, and our cut takes it away.) Three sentences in a paper of 1998 can be checked to the last bit today, and they hold.
+# All thousand, to the last bit, with every center of mass within half a pixel of row 14. (Of all 10,000 it is 9,997. In the other three a row at the edge of the box holds no ink, and our cut takes it away.) That proves two of the three steps: the box is 20 pixels long, and its center of mass decides its place. It cannot prove how the makers shrank their scans, because a digit that fills the box already is not shrunk. There, averaging (`Image.BOX`) is our choice.
 #
 # What remains to be said is what ink *is*. Let us say: all that is darker than halfway between the darkest and the brightest pixel.
 
@@ -252,9 +252,9 @@ if digits.is_mnist:
     assert 6 <= plain["shadow"] <= 16
 
 # %% [markdown]
-# The corner and the wide photo are solved, and the thin pen nearly is. `photo.to_mnist` in our package does the same.
+# The corner and the wide photo are solved, and the thin pen nearly is. `photo.to_mnist` in our package does the last steps: it starts from ink between 0 and 1, and makes the darkest pixel 255. (On the empty sheet, `plain_recipe` fails: without ink there is nothing to cut out.)
 #
-# **Light.** The shadow is left. "Halfway between the darkest and the brightest" turns a whole dark corner into ink. No other threshold for the whole sheet would do: paper in the shadow may be as dark as ink in the light. So find the *paper* first, a surface that is as bright as the empty paper around each place. Ink is what is darker than the paper *there*. And then there are printed lines, the table around the sheet, dust, noise, and pens of all kinds. `photo.prepare` takes care of them, and keeps every stage for us to look at:
+# **Light.** The shadow is left. "Halfway between the darkest and the brightest" turns a whole dark corner into ink. A lower threshold, chosen by looking at these pictures, may save them; on a darker sheet, or with a paler pen, it is wrong again, and in a deep enough shadow paper is darker than ink in the light. Then no threshold for the whole sheet will do. So find the *paper* first, a surface that is as bright as the empty paper around each place. Ink is what is darker than the paper *there*. And then there are printed lines, the table around the sheet, dust, noise, and pens of all kinds. `photo.prepare` takes care of them, and keeps every stage for us to look at:
 
 # %% mystnb={"figure": {"name": "fig-own-stages", "caption": "Two photographs and what becomes of them, stage by stage: squared paper in a shadow, and a sheet on a dark table."}, "image": {"alt": "Two rows of pictures: a photograph of a digit, the paper as it would be without ink, the ink alone, the strokes that belong to the digit, and at last the 28 by 28 image in white on black"}}
 from mnist_course import photo
@@ -273,7 +273,7 @@ for stage in prepared[0].stages:
 assert [recognizer.read(p.image).digit for p in prepared] == [4, 2]
 
 # %% [markdown]
-# Go through a row of {numref}`fig-own-stages` with your finger. The paper is smooth, with the shadow but without the pen. What differs from it is ink, and at first that includes the printed squares. The digit is what hangs together and is darker than the lines. Its strokes are then made about as wide as MNIST's, because a thin pen would fade in the small picture. Box and center of mass come last, and they are ours from above. What it cannot prepare, it refuses with a `PhotoError`; in the next table a refusal counts as wrong.
+# Go through a row of {numref}`fig-own-stages` with your finger. The paper keeps the shadow and has lost the pen, but for a faint ghost. (A sheet on a table is cut out first.) What differs from it is ink, and at first that includes the printed squares. The digit is what hangs together and is darker than the lines. Its strokes are then made about as wide as MNIST's, because a thin pen would fade in the small picture. Box and center of mass come last, and they are ours from above. What it cannot prepare, it refuses with a `PhotoError`; in the next table a refusal counts as wrong.
 
 
 # %%
@@ -323,7 +323,7 @@ def calibration_error(probs, labels, num_bins=10):
 
 
 # %% [markdown]
-# Where the promise is kept, confidence and accuracy agree in every bin. `calibration_error` is the mean distance between the two, each bin weighted by its number of answers: the **expected calibration error** {cite}`naeini2015obtaining`.
+# Where the promise is kept, confidence and accuracy agree in every bin. `calibration_error` is the mean distance between the two, each bin weighted by its number of answers: the **expected calibration error** {cite}`naeini2015obtaining`, in the form for many classes of {cite}`guo2017calibration`.
 #
 # Our first subject is a network of the kind that one trains first: the perceptron of {ref}`chapter 7 <ch-mlp>`, without dropout, on 2,000 digits, until it knows them by heart.
 
@@ -383,7 +383,7 @@ assert accuracy > 0.7
 # %% [markdown]
 # It promises 96 % and keeps 92 %. On the digits that it knew by heart, training went on rewarding it for being surer still.
 #
-# The cure costs one number. Divide all logits by $T$, the **temperature**, before the softmax {cite}`guo2017calibration`: $p = \mathrm{softmax}(z / T)$. With $T > 1$ the ten probabilities move closer together, and no answer changes, because the order of the logits stays. Which $T$? The one with the smallest cross-entropy on digits that the network was *not* trained on.
+# The cure costs one number. Divide all logits by $T$, the **temperature**, before the softmax {cite}`guo2017calibration`: $p = \mathrm{softmax}(z / T)$. With $T > 1$ the largest probability shrinks, because all ratios move toward 1 (at $T = 2$ a ratio of 100 becomes 10), and no answer changes, because the order of the logits stays. Which $T$? The one with the smallest cross-entropy on digits that the network was *not* trained on.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -444,7 +444,7 @@ if digits.is_mnist:
     assert reliability(own, y_second)[2][9] > 2400
 
 # %% [markdown]
-# The orange points in {numref}`fig-own-reliability` lie below the line: of the answers that were given with about 0.75, half are right. One number lifts them to it. Our own network needed no cure. Its temperature is 1.0; it is small, and because every digit came to it changed each time, there was nothing to know by heart. Not every network needs calibration. Every network should be asked.
+# The orange points in {numref}`fig-own-reliability` lie below the line: of the answers that were given with about 0.75, half are right. One number lifts them near it; what still wobbles are bins with few answers. Our own network hardly needed a cure: its temperature is close to 1, and nearly all of its answers stand in the last bin. A likely reason: it is small, and every digit came to it changed each time, so there was little to know by heart. Not every network needs calibration. Every network should be asked.
 #
 # And one warning that no such diagram shows: a promise holds for pictures like those on which it was checked. These were scanned and prepared by others. What the promise is worth on photographs has to be measured on photographs, such as the hundred of our table:
 
@@ -462,13 +462,13 @@ if digits.is_mnist:
     assert (~right[sure]).sum() <= 2
 
 # %% [markdown]
-# Above 0.9 the promise is that at least nine in ten are right, and it is kept. A hundred pictures cannot tell 99 % from 97 %, though, and these were made by a program that we wrote ourselves. Yours are the better test.
+# Above 0.9 at least nine in ten should be right, and they are. It is a weak test, though: twenty digits, each five times, from a program that we wrote ourselves.
 #
 # ## When to say nothing
 #
 # A machine that may be wrong can at least tell us when not to believe it. Choose a threshold, and leave answers with a lower confidence to a human being. What does that cost, and what does it save?
 
-# %% mystnb={"figure": {"name": "fig-own-threshold", "caption": "What a threshold does on 5,000 validation digits: the share that is left to a human being, and the share of wrong answers among the rest."}, "image": {"alt": "Two curves against the threshold from 0.3 to 0.99: the share of digits that are left to a human being rises, at first slowly; the share of wrong answers among the others falls"}}
+# %% mystnb={"figure": {"name": "fig-own-threshold", "caption": "What a threshold does on 5,000 validation digits: the share that is left to a human being, and the share of wrong answers among the rest."}, "image": {"alt": "Two curves against the threshold from 0.3 to 0.99: the share of digits that are left to a human being stays near zero and then rises to several percent; the share of wrong answers among the others falls"}}
 valid_probs = recognizer.probabilities(digits.train_images[valid])
 confidence = valid_probs.max(axis=1)  # (5000,)
 wrong = valid_probs.argmax(axis=1) != digits.train_labels[valid]  # (5000,)
@@ -518,7 +518,7 @@ for kind in ["blank", "blank in shadow", "two digits"]:
 #
 # Write a digit, take a photo of it, copy the file to this computer, and put its name in the place of `None`. (Without a name, somebody writes one for you.)
 
-# %% mystnb={"figure": {"name": "fig-own-picture", "caption": "Your picture, stage by stage. In the book: a seven that somebody wrote for you."}, "image": {"alt": "A photograph of a thin seven on pink paper, and the stages of its preparation, down to the 28 by 28 image"}}
+# %% mystnb={"figure": {"name": "fig-own-picture", "caption": "Your picture, stage by stage. In the book: a seven that a program drew."}, "image": {"alt": "A photograph of a thin seven on pink paper, and the stages of its preparation, down to the 28 by 28 image"}}
 PICTURE = None  # for example "my_seven.jpg"
 
 somebody = make_scene("ball pen on pink", 7, np.random.default_rng(3))
@@ -547,9 +547,9 @@ assert PICTURE or answer.digit == 7
 #
 # ## What it still gets wrong
 #
-# Now, and once, the test digits: which of the 10,000 does our network misread, and of which of these is it most certain?
+# Now all the test digits. (Twenty of them have served as handwriting above; no setting of the network was chosen by them.) Which of the 10,000 does our network misread, and of which of these is it most certain?
 
-# %% mystnb={"figure": {"name": "fig-own-errors", "caption": "The twenty most confident mistakes on the test digits: what the network reads, and what the label says."}, "image": {"alt": "Two rows of ten misread digits, each framed and titled with the reading and the label; most are ambiguous to a human reader, too"}}
+# %% mystnb={"figure": {"name": "fig-own-errors", "caption": "The twenty most confident mistakes on the test digits: what the network reads, and what the label says."}, "image": {"alt": "Two rows of ten misread digits, each framed and titled with the reading and the label"}}
 probs = recognizer.probabilities(digits.test_images)  # (10000, 10)
 readings = probs.argmax(axis=1)  # (10000,)
 missed = np.flatnonzero(readings != digits.test_labels)
@@ -567,7 +567,7 @@ if digits.is_mnist:
     assert 8 <= (probs[missed].max(axis=1) > 0.9).sum() <= 14
 
 # %% [markdown]
-# You would hesitate at many of the digits in {numref}`fig-own-errors`. What they have in common: a stroke is missing, closed, or too long, so that the digit took on the form of another one.
+# You would hesitate at many of the digits in {numref}`fig-own-errors`. Three kinds stand out: ink that is broken or missing, loops that are closed or open where they should not be, and ones with a foot, which few people write.
 #
 # The more interesting mistakes are not in this file. MNIST was written by employees of the American Census Bureau and by American students. How does a network that grew up with them read the hands of others? `draw_digit` writes in several styles:
 
@@ -592,7 +592,7 @@ assert 35 <= (upstroke == 1).sum() <= 48
 assert set(upstroke) == {1, 7}
 
 # %% [markdown]
-# A one with a long upstroke, as many Europeans write it, is now and then read as a seven. Few people in the training set write it like that. No temperature and no better camera helps against that: a network knows the hands that it was shown. A data set is somebody's handwriting.
+# A one with a long upstroke, as many Europeans write it, is now and then read as a seven. We suppose that few people in the training set write it like that. (How would you check?) No temperature and no better camera helps against it: a network knows the hands that it was shown. A data set is somebody's handwriting.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -695,7 +695,7 @@ summary()
 # * A network knows the pictures that it was trained on. Prepare yours as those were: light on dark, in a box of 20×20, centered by its mass. MNIST's own digits come back from these steps to the last bit.
 # * A probability is a promise that can be checked with a reliability diagram, on data that was not trained on; one temperature mends much.
 # * Answers below a threshold go to a human being; pictures without a digit are refused before the network is asked.
-# * What remains wrong is written as nobody in the training set writes.
+# * What remains wrong is broken, ambiguous, or written in a way that is rare in the training set.
 #
 # Next: everything on this page worked because the network had learned something. What if it does not? {ref}`The next chapter <ch-debugging>` plants ten mistakes from real tutorials and finds them.
 
@@ -732,7 +732,7 @@ check_solution("10.box", [20, 3])
 # :class: dropdown
 # :::
 #
-# For two classes $p = 1 / (1 + e^{-d})$ with the difference $d$ of the logits, so $e^{-d} = 1/99$. At $T = 2$ the difference is $d/2$, and $e^{-d/2} = 1/\sqrt{99}$: the probability is 0.909. Certainty wears off fastest where it is largest: the chance of being wrong grew ninefold.
+# For two classes $p = 1 / (1 + e^{-d})$ with the difference $d$ of the logits, so $e^{-d} = 1/99$. At $T = 2$ the difference is $d/2$, and $e^{-d/2} = 1/\sqrt{99}$: the probability is 0.909. The probability fell by only 0.08, but the chance of error that the network *admits* grew ninefold, from 1 % to 9 %. How often it really is wrong has not changed.
 
 # %%
 check_solution("10.temperature", 1 / (1 + 99**-0.5))
@@ -773,7 +773,7 @@ if digits.is_mnist:
     assert shares[6] > 90 > shares[7]
 
 # %% [markdown]
-# Training moved the digits by up to two pixels, and the network forgives a few more. From a shift of seven pixels on, fewer than nine in ten are read. A convolution finds its pattern wherever it stands; the dense layer behind it expects the pattern in its place.
+# Training moved the digits by up to two pixels, and the network forgives a few more. From a shift of seven pixels on, fewer than nine in ten are read. Two causes are mixed here: digits that lose ink over the edge, and the dense layer, which expects each pattern in its place. Compare the digits that lost none with the rest.
 #
 # :::{solution-end}
 # :::

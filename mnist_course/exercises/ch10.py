@@ -24,7 +24,7 @@ def mass(answer: Any) -> None:
         slips=[
             ([2.625, 1.5], "the row comes first, then the column"),
             ([1.5, 2], "that is the middle of the box; each pixel counts as much as its ink"),
-            ([1.4, 2.2], "each pixel counts as much as its ink, not once"),
+            ([1.25, 2.25], "each pixel counts as much as its ink, not once"),
             ([1, 1.5], "that is the middle of the picture; where is the ink?"),
             ([2.5, 3.625], "rows and columns count from 0"),
             ([12, 21], "these are the sums; divide by all the ink, 8"),
@@ -46,7 +46,8 @@ def box(answer: Any) -> None:
             ([28, 28], "that is the whole image; the digit is scaled into a box of 20×20"),
             ([28, 4], "the longer side becomes 20, not 28"),
             ([240, 36], "these are the pixels of the photo; scale them"),
-            ([134, 20], "the longer side has to fit, too"),
+            ([133, 20], "the longer side has to fit, too"),
+            ([240 * 20 / 36, 20], "the longer side has to fit, too"),
         ],
     )
 
@@ -121,6 +122,12 @@ def threshold(answer: Any) -> None:
                  "these are the errors among those that are not answered"),
             ],
         )  # fmt: skip
+    equal = np.array([[0.5, 0.25, 0.25], [0.75, 0.125, 0.125]])
+    expect_array(
+        as_array(call(answer, equal, np.array([0, 0]), 0.5)),
+        [1, 0],
+        slips=[([0.5, 0], "a confidence equal to the threshold is not below it: use >=")],
+    )
     probs = np.full((5, 10), 0.1)
     nobody = as_array(call(answer, probs, np.zeros(5, int), 0.5))
     if nobody.shape != (2,) or not np.isfinite(nobody).all():

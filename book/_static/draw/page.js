@@ -31,12 +31,23 @@
     if (!frame) frame = requestAnimationFrame(compute);
   }
 
+  /**
+   * A button that goes gray while it has the focus hands it to the paper, where the keys work.
+   * @param {HTMLButtonElement} button
+   * @param {boolean} on
+   */
+  function enable(button, on) {
+    if (!on && document.activeElement === button) findCanvas("#draw-surface").focus();
+    button.disabled = !on;
+  }
+
   function compute() {
     frame = 0;
     surface.paint();
     const strokes = surface.strokes();
-    undoButton.disabled = !surface.canUndo();
-    clearButton.disabled = saveButton.disabled = strokes.length === 0;
+    enable(undoButton, surface.canUndo());
+    enable(clearButton, strokes.length > 0);
+    enable(saveButton, strokes.length > 0);
     lab.classList.toggle("draw-is-empty", strokes.length === 0);
 
     const image = strokes.length ? prepare(strokes) : null;
