@@ -26,7 +26,8 @@ __all__ = [
 WORK = 512  # the longer side of the picture in which the digit is looked for
 CLOSE = 160  # the longer side of the digit when its strokes are drawn
 WINDOWS = (0.5, 0.12)  # strokes are thinner than this part of the picture
-NARROWEST = 2.2  # strokes, in pixels of the 20×20 box; nine in ten MNIST digits are wider
+# Of strokes, in pixels of the 20×20 box; one in ten MNIST digits is narrower, one in ten wider.
+NARROWEST, WIDEST = 2.2, 3.8
 LEAST_SCORE = 0.02  # empty paper stays below
 LEAST_CONTRAST = 0.04  # between ink and paper
 SQUARE = np.ones((3, 3), bool)
@@ -549,9 +550,18 @@ def _close_up(found: _Found) -> np.ndarray:
 
 
 def _normal_width(shape: np.ndarray) -> tuple[np.ndarray, float]:
-    """Thicken strokes that are thinner than MNIST's; return the ink and their width."""
+    """Bring strokes that are thinner or thicker than MNIST's to its width; return ink and width."""
+    from scipy import ndimage
+
     unit = CLOSE / BOX  # a pixel of the box
-    width = 4 * float(_distance(shape)[shape].mean()) / unit
+    inside = _distance(shape)
+    width = 4 * float(inside[shape].mean()) / unit
+    if width > WIDEST:
+        less = (width - WIDEST) / 2 * unit
+        thinner = np.clip(inside - less + 0.5, 0, 1)
+        pieces = [ndimage.label(s, SQUARE)[1] for s in (shape, thinner > 0.5)]
+        if pieces[0] == pieces[1]:  # no stroke came apart
+            return thinner, WIDEST
     if width >= NARROWEST:
         return shape.astype(float), width
     more = (NARROWEST - width) / 2 * unit

@@ -23,7 +23,7 @@ def likeness(a, b):
 def same_image(image, source):
     """Whether an image shows its source, give or take a pixel and the width of the pen."""
     shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
-    return max(likeness(np.roll(image, s, (0, 1)), source) for s in shifts) > 0.65
+    return max(likeness(np.roll(image, s, (0, 1)), source) for s in shifts) > 0.7
 
 
 @pytest.mark.parametrize("kind", scenes.KINDS)
