@@ -28,7 +28,7 @@
 # %% [markdown]
 # ## Two layers, and nothing gained
 #
-# Chapter 6 ended with an optimizer in good order and a layer that had said all it could. So we give it another one: 784 pixels, 256 numbers in between, ten scores. Five thousand of the training digits are set aside for validation, as always.
+# Chapter 6 ended with an optimizer in good order and a layer that had said all it could. So we give it another one, as in {ref}`chapter 5 <ch-backprop>`, and ask now what each part of such a network is for: 784 pixels, 256 numbers in between, ten scores. Five thousand of the training digits are set aside for validation, as always.
 
 # %%
 import numpy as np
@@ -105,9 +105,8 @@ def bent():
 # %%
 straight_model, straight_history = train(straight, num_epochs=2, lr=0.1)
 bent_model, bent_history = train(bent, num_epochs=2, lr=0.1)
-plain, folded = (
-    100 * h["valid_accuracy"][-1] for h in (straight_history, bent_history)
-)
+plain = 100 * straight_history["valid_accuracy"][-1]
+folded = 100 * bent_history["valid_accuracy"][-1]
 print(f"without ReLU {plain:.1f} %, with ReLU {folded:.1f} %")
 
 # %% tags=["remove-cell"]
@@ -144,7 +143,7 @@ assert (one_layer - two_layers).abs().max() < 2e-3
 #
 # ## One bend
 #
-# The *rectified linear unit* (ReLU) is the plainest thing that is not straight. It lets positive numbers pass, and turns negative ones into 0:
+# The *rectified linear unit* (ReLU) of chapter 5 is the plainest thing that is not straight. It lets positive numbers pass, and turns negative ones into 0:
 #
 # $$ \mathrm{ReLU}(h) = \max(0, h), \qquad \mathrm{ReLU}'(h) = \begin{cases} 1 & \text{if } h > 0 \\ 0 & \text{if } h < 0 \end{cases} $$ (eq-relu)
 #
@@ -207,7 +206,7 @@ from mnist_course.training import predict
 ones = y_valid == 1  # (N,)
 for model in (straight_model, bent_model):  # ones that both can read
     ones &= predict(model, X_valid).argmax(dim=1) == 1
-ones = X_valid[ones]  # (M, 1, 28, 28)
+ones = X_valid[ones]  # (N, 1, 28, 28), those that are left
 order = lean((ones + 0.4242).cpu().numpy()[:, 0]).argsort()
 rightward, leftward = ones[order[:20].copy()], ones[order[-20:].copy()]
 halves = (rightward[:, None] + leftward) / 2  # (20, 20, 1, 28, 28)
@@ -320,11 +319,11 @@ assert abs(F.cross_entropy(logits, y_valid).item() - np.log(10)) < 0.02
 # %% [markdown]
 # 2.304. Is all well? Look at the three rows of logits. They belong to three different pictures, and they are nearly the same. This network gives the right loss for the wrong reason: hardly anything of the picture arrives at its end.
 #
-# Follow a signal through the layers. A number $h$ of a layer is a sum of $D$ products of a weight and an input. The weights are drawn around 0, so the products cancel in part, and their *squares* add up ({ref}`chapter 5 <ch-backprop>`):
+# Follow a signal through the layers. A number $h$ of a layer is a sum of $D$ products of a weight and an input. The weights are drawn around 0, so the products cancel in part, and on average over the draw their *squares* add up ({ref}`chapter 5 <ch-backprop>`; a bar is a mean):
 #
 # $$ \overline{h^2} = D \cdot \overline{w^2} \cdot \overline{a^2} . $$ (eq-spread)
 #
-# A ReLU in front of the layer has dropped the negative half of the numbers, and with it half of the sum of squares. To keep the spread from layer to layer, the weights must make up for both: $\overline{w^2} = 2/D$, a standard deviation of $\sqrt{2/D}$. He and colleagues proposed it {cite}`he2015delving`. In words: *divide by the number of inputs, because they add up, and take twice as much, because the ReLU drops half*. PyTorch's `nn.Linear` draws from a flat distribution between $\pm 1/\sqrt{D}$, whose standard deviation is $1/\sqrt{3D}$: 0.41 of He's. (It draws the biases likewise.) So let us draw the weights ourselves, with He's spread times a factor, and measure the spread behind each layer.
+# A ReLU in front of the layer has dropped the negative half of the numbers, and with it half of the sum of squares: $\overline{a^2}$ is half of the $\overline{h^2}$ of the layer before. So from layer to layer $\overline{h^2}$ is multiplied by $D\,\overline{w^2} / 2$. To keep it, this factor must be 1: $\overline{w^2} = 2/D$, a standard deviation of $\sqrt{2/D}$. He and colleagues proposed it {cite}`he2015delving`. In words: *divide by the number of inputs, because they add up, and take twice as much, because the ReLU drops half*. PyTorch's `nn.Linear` draws from a flat distribution between $\pm 1/\sqrt{D}$, whose standard deviation is $1/\sqrt{3D}$: 0.41 of He's. (It draws the biases likewise.) So let us draw the weights ourselves, with He's spread times a factor, and measure two things behind each layer: the spread of all its numbers, and how much a number differs *between pictures*, which is what the network knows of them.
 
 
 # %%
@@ -338,26 +337,28 @@ def draw_weights(model, factor):
 
 @torch.no_grad()
 def spreads(model, X):
-    found = []
+    of_all, between = [], []
     for layer in model:
-        X = layer(X)
+        X = layer(X)  # (N, H)
         if isinstance(layer, nn.Linear):
-            found.append(X.std().item())
-    return found
+            of_all.append(X.std().item())
+            between.append(X.std(dim=0).mean().item())
+    return of_all, between
 
 
 # %%
 factors = {"PyTorch's": None, "0.3": 0.3, "1": 1.0, "2": 2.0}
-starts, spread_of = {}, {}
+starts, spread_of, between_of = {}, {}, {}
 for name, factor in factors.items():
     set_seed(0)
     starts[name] = five_layer_mlp().to(where)
     if factor is not None:
         draw_weights(starts[name], factor)
-    spread_of[name] = spreads(starts[name], X_valid)
+    spread_of[name], between_of[name] = spreads(starts[name], X_valid)
     first = F.cross_entropy(predict(starts[name], X_valid), y_valid)
-    rounded = " ".join(f"{s:6.3f}" for s in spread_of[name])
-    print(f"{name:<9} spread {rounded}  first loss {first:6.3f}")
+    print(f"{name:<9} first loss {first:6.3f}")
+    print("  spread ", " ".join(f"{s:6.3f}" for s in spread_of[name]))
+    print("  between", " ".join(f"{s:6.3f}" for s in between_of[name]))
 
 # %% tags=["remove-cell"]
 first_loss = {
@@ -370,12 +371,15 @@ if digits.is_mnist:
     assert 0.05 < spread_of["PyTorch's"][4] < 0.15
     assert 2.5 < first_loss["1"] < 2.9
     assert 45 < first_loss["2"] < 55
+    assert abs(between_of["PyTorch's"][4] - 0.01) < 0.002
+    assert spread_of["PyTorch's"][4] > spread_of["PyTorch's"][3]
+    assert 1.1 < between_of["1"][0] < 1.25 and 0.6 < between_of["1"][4] < 0.8
 assert abs(first_loss["0.3"] - np.log(10)) < 0.001
 assert abs((3**-0.5) / 2**0.5 - 0.41) < 0.002
 assert abs(spread_of["1"][3] / spread_of["1"][0] - 1) < 0.3
 
 # %% [markdown]
-# With the factor 1 the spread is 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. With the factor 2 the first loss is about 49: the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.30, and He's own start, at 2.7, looks worse than they do. **So a first loss far above $\ln K$ is an alarm, and one near it proves nothing. Look at the spread as well.**
+# With the factor 1 the spread is 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. PyTorch's own spread fades too, and rises again in the last layer; but that is not the picture. It is mostly the biases, a different one for each digit and the same for all pictures: between pictures a score varies by 0.01. (With He's factor the difference between pictures shrinks as well, from 1.2 to 0.7, because a ReLU makes pictures more alike. It does not vanish.) With the factor 2 the first loss is about 49: the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.30, and He's own start, at 2.7, looks worse than they do. **So a first loss far above $\ln K$ is an alarm, and one near it proves nothing. Look at the spread as well, most of all between pictures.**
 #
 # Does it matter? Here are the first 400 steps of the tutorial's training, a learning rate of 0.01 with momentum 0.5 and batches of 64, from each of the four starts. This loop keeps the loss of every batch; `look` will be needed later.
 
@@ -403,18 +407,19 @@ for name, model in starts.items():
     batches = Batches(X_train[some], y_train[some], 64, shuffle=True)
     losses_of[name] = run_steps(model, batches, lr=0.01, momentum=0.5)
 
-# %% mystnb={"figure": {"name": "fig-first-loss", "caption": "Four ways to draw the first weights of five layers. Left: the spread behind each layer, before training. Right: the loss of the first 400 batches, as a mean over ten. The dotted line is ln 10."}, "image": {"alt": "Left panel with logarithmic axis: factor 2 rises from 3 to 37, factor 1 stays at 1.4, PyTorch's start falls from 0.6 to 0.1, factor 0.3 falls to 0.003. Right panel: factor 1 falls to 0.3 at once, factor 2 comes down from above, PyTorch's start stays near 2.3 for some 200 steps and then falls, factor 0.3 stays at 2.3 all the time"}}
+# %% mystnb={"figure": {"name": "fig-first-loss", "caption": "Four ways to draw the first weights of five layers: PyTorch's, and He's times 0.3, 1 and 2. Left: how much a number varies between pictures, behind each layer, before training. Right: the loss of the first 400 batches, as a mean over ten. The dotted line is ln 10."}, "image": {"alt": "Left panel with logarithmic axis: factor 2 rises from 2 to 22, factor 1 falls a little, from 1.2 to 0.7, PyTorch's start falls from 0.5 to 0.01, factor 0.3 from 0.4 to 0.002. Right panel: factor 1 falls to 0.3 at once, factor 2 comes down from above, PyTorch's start stays near 2.3 for some 200 steps and then falls, factor 0.3 stays at 2.3 all the time"}}
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.3))
-for (name, losses), look in zip(losses_of.items(), ("o-", "s--", "^-", "D:")):
+for (name, losses), style in zip(losses_of.items(), ("o-", "s--", "^-", "D:")):
     kept = len(losses) // 10 * 10
     means = np.reshape(losses[:kept], (-1, 10)).mean(axis=1)
-    axes[0].plot(range(1, 6), spread_of[name], look, label=name)
-    axes[1].plot(np.arange(5, kept, 10), means, look, markevery=5)
-axes[0].set(yscale="log", xlabel="layer", title="spread", xticks=range(1, 6))
+    axes[0].plot(range(1, 6), between_of[name], style, label=name)
+    axes[1].plot(np.arange(5, kept, 10), means, style, markevery=5)
+axes[0].set(yscale="log", xlabel="layer", xticks=range(1, 6))
+axes[0].set_title("spread between pictures")
 axes[1].axhline(np.log(10), color=plots.GRAY, linewidth=1, linestyle=":")
 axes[1].set(yscale="log", xlabel="step", title="loss", ylim=(0.2, 20))
 axes[1].set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-names_at = {"2": 12, "1": 1.9, "PyTorch's": 0.16, "0.3": 0.016}
+names_at = {"2": 10, "1": 1.15, "PyTorch's": 0.09, "0.3": 0.014}
 for name, height in names_at.items():
     axes[0].annotate(name, (3.1, height))
 plots.show(figure, "first loss")
@@ -522,9 +527,11 @@ def six_runs(relu_on_logits):
         model = three_layer_mlp(relu_on_logits).to(where)
         batches = Batches(pixels, y_train, 64, shuffle=True, seed=seed)
         diary = []
-        run_steps(
-            model, batches, lr=0.8, look=lambda m, d=diary: d.append(awake(m))
-        )
+
+        def look(model, diary=diary):  # into the diary of this run
+            diary.append(awake(model))
+
+        run_steps(model, batches, lr=0.8, look=look)
         models.append(model)
         diaries.append(diary)
     return models, diaries
@@ -554,7 +561,7 @@ if digits.is_mnist:
     assert np.mean(mended) - np.mean(reached) > 8
 
 # %% [markdown]
-# These are the numbers of the beginning. If you run this on another machine, your six will be others (0.8 is a rate at which rounding errors grow, see {ref}`chapter 6 <ch-optimizers>`), but most likely there will be good ones and bad ones. Here is what happened in each run.
+# These are the numbers of the beginning. If you run this on another machine, your six will be others (0.8 is a rate at which rounding errors grow, see {ref}`chapter 6 <ch-optimizers>`), but most likely there will be good ones and bad ones. The corrected runs differ too, by some points: 0.8 is a long step for any network, and one pass is short. None of them falls below 85. Here is what happened in each run.
 
 # %% mystnb={"figure": {"name": "fig-awake", "caption": "Six runs of the published network, one pass each. A row is a digit: the darker, the larger the share of its own validation pictures for which its score is above zero."}, "image": {"alt": "Six panels with ten rows each, time running to the right. In the first steps most rows are dark and some turn white. In the good runs nearly all rows are dark in the end; in the bad ones some rows are white for most of the pass or all of it"}}
 figure, axes = plt.subplots(2, 3, figsize=(7.8, 4.6), sharex=True, sharey=True)
@@ -575,7 +582,7 @@ figure.supylabel("digit", fontsize=11)
 plots.show(figure, "awake")
 
 # %% [markdown]
-# A white row in {numref}`fig-awake` is a digit that has fallen silent: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read more than 90 %.
+# A white row in {numref}`fig-awake` is a digit that has fallen silent: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read more than 90 %. (A silent 0 costs less than another silent digit; why, you will see in a table further down.)
 #
 # ## Where nothing comes back
 #
@@ -596,8 +603,8 @@ for ax, k in zip(axes, (silent, speaking)):
     own_scores = before[y_valid == k, k].cpu().numpy()
     others = before[y_valid != k, k].cpu().numpy()
     ax.hist(others, 40, density=True, color="#bbbbbb", label="all others")
-    look = {"color": plots.BLUE, "histtype": "step", "linewidth": 2}
-    ax.hist(own_scores, 20, density=True, label=f"pictures of the {k}", **look)
+    style = {"color": plots.BLUE, "histtype": "step", "linewidth": 2}
+    ax.hist(own_scores, 20, density=True, label=f"pictures of the {k}", **style)
     ax.axvline(0, color="black", linewidth=1)
     ax.set(title=f"score of the {k}", yticks=[])
     ax.set_xlim(right=max(0.5, ax.get_xlim()[1]))
@@ -643,9 +650,9 @@ if digits.is_mnist:
 assert len(at_start) == 6
 
 # %% [markdown]
-# So some never speak at all, and others are pushed below zero in the next steps, which are long. In a network without the last ReLU neither does harm: a score that stands too low is pulled up by the next gradient. With it, *down* is a trap that closes.
+# So some are silent from the very start, and others are pushed below zero in the next steps, which are long. In a network without the last ReLU neither does harm: a score that stands too low is pulled up by the next gradient. With it, *down* is a trap that closes.
 #
-# Silence need not be forever, as some rows show. The weights of the silent digit stand still, but the layers below go on moving, for the sake of the nine others. If they happen to lift its score above zero for some picture, the gradient is back. After the tutorial's own five passes, on all 60,000 digits, five of our six runs reach 96 to 98 % of the test digits, as good as without the last ReLU, and the sixth stays at 78 % ({ref}`results <results>`). The tutorial told the truth about its run. It had one.
+# Silence need not be forever, as some rows show. Its own pictures send the weights of the silent digit nothing. (Where its score is above zero, that is for a picture of another digit, and the push is down.) But the layers below go on moving, for the sake of the nine others. If they happen to lift its score above zero for some picture, the gradient is back. After the tutorial's own five passes, on all 60,000 digits, five of our six runs reach 96 to 98 % of the test digits, as good as without the last ReLU, and the sixth stays at 78 % ({ref}`results <results>`). The tutorial told the truth about its run. It had one.
 #
 # Hidden units die of the same thing. It does not hurt as much, because a hidden unit has deputies:
 
@@ -657,8 +664,19 @@ for name, model in (("published", published[0]), ("corrected", corrected[0])):
     dead = [int((a.amax(dim=0) == 0).sum()) for a in (a1, a2)]
     print(f"{name}: {dead[0]} of 256 and {dead[1]} of 64 units are silent")
 
+# %% tags=["remove-cell"]
+for relu_on_logits in (True, False):
+    set_seed(0)
+    untrained = three_layer_mlp(relu_on_logits).to(where)
+    with torch.no_grad():
+        a1, a2 = untrained[:3](pixels_valid), untrained[:5](pixels_valid)
+    if digits.is_mnist:
+        assert (a1.amax(dim=0) > 0).all() and (a2.amax(dim=0) > 0).all()
+if digits.is_mnist:
+    assert dead[0] > 0 and 90 < mended[0] < 94
+
 # %% [markdown]
-# A score has none. **So a classifier under cross-entropy ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
+# Before the first step not one was silent. Which of the two networks has more of them is luck again; the corrected one reads 92 % with all of those that it has lost. A score has no deputy. **So a classifier under cross-entropy ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
 #
 # Three more of this tutorial's numbers. As the *probability* of its answer it shows the largest score. It reports a *loss rate* of "only 1 %". And the loss that it prints is that of a single batch. Look:
 
@@ -683,11 +701,11 @@ if digits.is_mnist:
 #
 # ## Learned by heart
 #
-# The network 784-256-64-10 has 218,058 numbers. What happens if it has only 1,000 pictures to learn from? Thirty passes, with the corrected network.
+# The network 784-256-64-10 has some 200,000 numbers. What happens if it has only 1,000 pictures to learn from? Thirty passes, with the corrected network.
 
 # %%
 few = {"size": 1_000, "num_epochs": 30, "lr": 0.1}
-_, by_heart = train(three_layer_mlp, **few)
+memorizer, by_heart = train(three_layer_mlp, **few)
 lowest = int(np.argmin(by_heart["valid_loss"]))
 for name, epoch in {"lowest": lowest, "last": -1}.items():
     value = by_heart["valid_loss"][epoch]
@@ -701,6 +719,8 @@ if digits.is_mnist:
     assert by_heart["valid_loss"][-1] > 1.06 * by_heart["valid_loss"][lowest]
     assert lowest < 25
     assert 0.865 < by_heart["valid_accuracy"][-1] < 0.90
+    last_accuracy = by_heart["valid_accuracy"][-1]
+    assert last_accuracy > by_heart["valid_accuracy"][lowest] - 0.002
 
 # %% [markdown]
 # That is **overfitting**. The training loss falls to almost nothing and all 1,000 are read correctly; on the others the loss falls for some passes, and then rises. The accuracy does not fall. What gets worse is the *price* of the mistakes: the network becomes more and more certain, because on its own pictures it is never wrong, and it carries that certainty over to the others.
@@ -754,21 +774,27 @@ if digits.is_mnist:
 # With both cures the solid curve of {numref}`fig-by-heart` hardly turns, and ends lower than the other ever was. They are no miracle. The *loss* is cured; the accuracy stands where it stood, near 89 %. What helps most is not in the network:
 
 # %%
-runs = {1_000: by_heart}
+from mnist_course.training import evaluate
+
+runs = {min(1_000, len(y_train)): (memorizer, by_heart)}
 for size, num_epochs in {5_000: 8, len(y_train): 2}.items():
-    _, runs[size] = train(three_layer_mlp, num_epochs, lr=0.1, size=size)
-for size, history in runs.items():
-    seen = 100 * history["train_accuracy"][-1]
+    size = min(size, len(y_train))
+    runs[size] = train(three_layer_mlp, num_epochs, lr=0.1, size=size)
+for size, (model, history) in runs.items():
+    own_batches = Batches(X_train[:size], y_train[:size], 1000, shuffle=False)
+    seen = 100 * evaluate(model, own_batches).accuracy
     unseen = 100 * history["valid_accuracy"][-1]
     print(f"{size:6,} digits: training {seen:5.1f} %, others {unseen:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 95.5 < unseen < 98 and seen - unseen < 1
+    assert 95.5 < unseen < 98 and 0.8 < seen - unseen < 1.8
+    steps = [30 * -(-1_000 // 64), 8 * -(-5_000 // 64), 2 * -(-55_000 // 64)]
+    assert steps == [480, 632, 1720]
     assert 11 < 100 - 100 * by_heart["valid_accuracy"][-1] < 12.8
 
 # %% [markdown]
-# With more digits the gap between what it has seen and what it has not shrinks, from more than eleven points to less than one. A network that does badly on its own digits needs to be larger, or better trained. One that does well on its own and badly on others needs more digits, or less freedom. So print both numbers, always.
+# (Here the training digits are read again after the last pass, by the finished network. The three runs are 480, 632 and 1,720 steps long.) With more digits the gap between what it has seen and what it has not shrinks, from more than eleven points to little more than one. A network that does badly on its own digits needs to be larger, or better trained. One that does well on its own and badly on others needs more digits, or less freedom. So print both numbers, always.
 #
 # More digits cost somebody's time. But some are free: a five that has been moved by one pixel is still a five, and for a network that looks at single pixels it is a new picture. So nudge each batch by −1, 0 or 1 pixels, down and to the right. (`roll` lets what leaves on one side come in on the other. There is a margin of paper, so hardly anything leaves.)
 
@@ -788,10 +814,15 @@ for name, history in {"both": both, "and nudged": nudged}.items():
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert nudged["valid_loss"][-1] < both["valid_loss"][-1] - 0.03
-    assert nudged["valid_accuracy"][-1] > both["valid_accuracy"][-1] + 0.018
+    gain = nudged["valid_accuracy"][-1] - both["valid_accuracy"][-1]
+    assert gain > 0.02
+    best_cure = max(
+        decayed["valid_accuracy"][-1], dropped["valid_accuracy"][-1]
+    )
+    assert gain > best_cure - by_heart["valid_accuracy"][-1]
 
 # %% [markdown]
-# Two lines of code, and the accuracy rises by more than two points. {ref}`The next chapter <ch-cnn>` takes this further.
+# Two lines of code, and the accuracy rises by more than two points, which neither cure has done. {ref}`The next chapter <ch-cnn>` takes this further.
 #
 # ## Ours
 #
@@ -848,15 +879,26 @@ settings = recipe.optimizer.keywords
 assert (settings["lr"], settings["weight_decay"]) == (0.003, 0.1)
 
 # %% [markdown]
-# In {numref}`fig-mlp-curves` validation is *ahead* of training: dropout and the nudge make the task harder in training than in use. So this figure cannot show overfitting: for that, the training digits would have to be read as they are, without both.
+# In {numref}`fig-mlp-curves` validation is *ahead* of training for most of the way: dropout and the nudge make the task harder in training than in use. So this figure cannot show overfitting. For that, read the training digits as they are, without both:
+
+# %% tags=["nbval-ignore-output"]
+own_batches = Batches(X_train, y_train, 1000, shuffle=False)
+seen = 100 * evaluate(model, own_batches).accuracy
+unseen = 100 * evaluate(model, valid_batches).accuracy
+print(f"training {seen:.1f} %, validation {unseen:.1f} %")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert 0.3 < seen - unseen < 1.3
+
+# %% [markdown]
+# About a point lies between the two: it still knows its own digits better than others.
 #
 # ## One look at the test set
 #
 # All choices are made. So here are the 10,000 digits of the test set, once.
 
 # %% tags=["nbval-ignore-output"]
-from mnist_course.training import evaluate
-
 X_test, y_test = to_tensors(digits.test_images, digits.test_labels, where)
 test_batches = Batches(X_test, y_test, 1000, shuffle=False)
 test_accuracy = 100 * evaluate(model, test_batches).accuracy
@@ -880,9 +922,10 @@ plots.show(figure, "confusion")
 counts = np.zeros((10, 10), int)
 np.add.at(counts, (digits.test_labels, predictions), 1)
 if digits.is_mnist:
-    assert min(counts[9, 4], counts[7, 2], counts[5, 3]) >= 3
     misread = counts.sum(axis=1) - np.diag(counts)
     assert max(misread[:2]) < 12 and 90 < misread.sum() < 135
+    tenth = np.sort((counts - np.diag(np.diag(counts))).ravel())[-10]
+    assert min(counts[9, 4], counts[7, 2], counts[5, 3]) >= tenth
 
 # %% [markdown]
 # About a hundred mistakes, and {numref}`fig-confusion` shows where. Nines read as fours, sevens as twos and fives as threes are among the frequent ones: digits that share much of their ink. Zeros and ones are hardly ever misread.
@@ -894,8 +937,14 @@ answers = predict(published[worst], pixels_valid).argmax(dim=1)
 figure = plots.plot_confusion(y_valid.cpu(), answers.cpu())
 plots.show(figure, "confusion worst")
 
+# %% tags=["remove-cell"]
+lost = [k for k in range(1, 10) if diaries[worst][-1][k] == 0]
+of_lost = [answers[y_valid == k].bincount(minlength=10) for k in lost]
+if digits.is_mnist:
+    assert lost and all(int(c.argmax()) == 0 for c in of_lost)
+
 # %% [markdown]
-# Look at the rows of the silent digits. Their pictures mostly stand in column 0, whatever they are: ten scores of zero are a tie, and `argmax` takes the first. A single number, such as 76 %, could mean that all digits are read badly, or that most are read well and two never; the remedy is different. Look at the matrix.
+# Look at the rows of the silent digits. Their pictures mostly stand in column 0, whatever they are: ten scores of zero are a tie, and `argmax` takes the first. A single number, such as 66 %, could mean that all digits are read badly, or that most are read well and a few never; the remedy is different. Look at the matrix.
 #
 # Last, the twelve mistakes of which our network was most certain:
 
@@ -969,7 +1018,7 @@ check("07.either", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-mlp-confusion
-# (Ten minutes.) Write the counting behind a confusion matrix: ten rows, one for each right label, and ten columns, one for each prediction.
+# (Ten minutes.) Write the counting behind a confusion matrix, from two numpy arrays of digits $(N,)$: ten rows, one for each right label, and ten columns, one for each prediction.
 # :::
 
 
@@ -983,7 +1032,7 @@ check("07.confusion", confusion)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-mlp-leaky
-# (Ten minutes.) A *leaky* ReLU {cite}`maas2013rectifier` does not drop negative numbers; it multiplies them by a small slope, such as 0.01. Write its way back: from `h`, what came in, and `da`, the gradient of the loss with respect to what went out, to the gradient with respect to `h`. Would a digit behind it fall silent for good?
+# (Ten minutes.) A *leaky* ReLU {cite}`maas2013rectifier` does not drop negative numbers; it multiplies them by a small slope, such as 0.01. Write its way back: from `h`, what came in, and `da`, the gradient of the loss with respect to what went out (numpy arrays of one shape; `np.where` chooses element by element), to the gradient with respect to `h`. Would a digit behind it fall silent for good?
 # :::
 
 
@@ -1011,7 +1060,7 @@ check("07.silent", count_silent)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-mlp-break
-# (Half an hour, breaking things on purpose.) Set the biases of the first layer of `bent()` to −2 before training, and another time to −10. Predict for each: the first loss, the number of silent units, and what 400 steps with a learning rate of 0.1 make of it. Then do it, with `run_steps`. Which parameters can still learn something in a network whose hidden units are all silent, and what is the lowest loss they can reach?
+# (Half an hour, breaking things on purpose.) Set the biases of the first layer of `bent()` to −2 before training, and another time to −10. Predict for each: the first loss, the number of silent units, and what 400 steps with a learning rate of 0.1 make of it. Then do it, with `run_steps` and `Batches(X_train[some], y_train[some], 64, shuffle=True)`. Which parameters can still learn something in a network whose hidden units are all silent, and what is the lowest loss they can reach?
 # :::
 #
 # :::{exercise}
@@ -1021,7 +1070,7 @@ check("07.silent", count_silent)
 #
 # :::{exercise}
 # :label: ex-mlp-evening
-# (An evening.) How small can it be? Take the trained network of this page, and set the smallest half of the weights of each layer to zero, by absolute value. How many validation digits does it lose? Go on, to 90 %, to 99 %. Then train what is left for one more pass, and keep the zeros at zero. What do you conclude about the half million numbers?
+# (An evening.) How small can it be? Take the trained network of the section *Ours* (`ours = model`, before you run a solution, for these use the name again), and set the smallest half of the weights of each layer to zero, by absolute value. How many validation digits does it lose? Go on, to 90 %, to 99 %. Then train what is left for one more pass, and keep the zeros at zero. What do you conclude about the half million numbers?
 # :::
 
 # %%
@@ -1032,7 +1081,7 @@ summary()
 #
 # * Linear layers in a row are one linear layer. A bend between them lets a network say *this, and that, but not both*: 96.6 % in place of 90.5 %, in the same two passes.
 # * Before the first step look at two things: a loss not far above $\ln K$ (at $\ln K$ it may be asleep), and hidden layers whose spread stays ($\overline{w^2} = 2/D$ behind a ReLU).
-# * A network ends in its linear layer. A ReLU on the scores lets digits fall silent: their own weights get no gradient any more, and only luck in the layers below wakes them. Whether it happens is a matter of the seed. One run is no result.
+# * A network ends in its linear layer. A ReLU on the scores lets digits fall silent: their own pictures send their weights no gradient any more, and only luck in the layers below wakes them. Whether it happens is a matter of the seed. One run is no result.
 # * Training loss down and validation loss up is overfitting. More digits, weight decay, dropout, or an earlier end; and a confusion matrix, to see where the mistakes are.
 #
 # Next: this network reads digits well, and it does not know that they are pictures. Shuffle the pixels, all pictures alike, and without the nudge it learns them as well as before. What does a network gain that knows which pixels are neighbors? {ref}`Images are not vectors <ch-cnn>`.
@@ -1165,7 +1214,7 @@ check_solution("07.silent", count_silent)
 # :class: dropdown
 # :::
 #
-# The first loss is near $\ln 10$ both times, so it gives no warning. At −2 most units are silent, and stay so; the others learn, and the network with them. At −10 all 256 are silent. The last biases are the only parameters with a gradient, as in the exercise with the zeros. The best they can do is to answer each digit's frequency, and that gives a loss of 2.301, hardly less than $\ln 10$.
+# The first loss is near $\ln 10$ both times, so it gives no warning. At −2 most units are silent, and stay so; the others learn, and the network with them. At −10 all 256 are silent. The last biases are the only parameters with a gradient, as in the exercise with the zeros. The best they can do is to answer each digit's frequency, and that gives $-\sum_k f_k \log f_k = 2.301$ for the frequencies $f_k$ of the digits, hardly less than $\ln 10$. (Below you see 2.303: 400 noisy steps hover around it.)
 
 # %%
 for bias in (-2.0, -10.0):

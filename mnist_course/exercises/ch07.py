@@ -103,9 +103,10 @@ def _list(numbers: np.ndarray) -> str:
 @exercise("07.confusion")
 def confusion(answer: Any) -> None:
     rng = np.random.default_rng(0)
-    for size in (300, 7):
-        labels = rng.integers(0, 10, size)
-        predictions = np.where(rng.random(size) < 0.6, labels, rng.integers(0, 9, size))
+    for size, largest in ((300, 10), (7, 6)):
+        labels = rng.integers(0, largest, size)
+        others = rng.integers(0, largest - 1, size)
+        predictions = np.where(rng.random(size) < 0.6, labels, others)
         counts = np.zeros((10, 10))
         np.add.at(counts, (labels, predictions), 1)
         once = np.zeros((10, 10))
@@ -124,6 +125,7 @@ def confusion(answer: Any) -> None:
                 (np.diag(np.diag(counts)), "the mistakes are missing"),
                 (counts - np.diag(np.diag(counts)), "the right answers are missing"),
                 (counts / np.where(sums == 0, 1, sums), "counts are asked, not shares"),
+                (counts / np.maximum(counts.sum(axis=0), 1), "counts are asked, not shares"),
                 (counts / size, "counts are asked, not shares"),
             ],
         )
@@ -156,16 +158,24 @@ def leaky(answer: Any) -> None:
 @exercise("07.silent")
 def silent(answer: Any) -> None:
     rng = np.random.default_rng(0)
-    for units, features, size in ((12, 5, 40), (7, 3, 200)):
-        X, W = rng.normal(size=(size, features)), rng.normal(size=(units, features))
-        b = np.where(np.arange(units) % 3 == 0, -30.0, rng.normal(size=units))
-        b[1] = 30.0  # one that is always awake
+    for units, features, size in ((13, 5, 40), (7, 3, 200)):
+        X, W = rng.random((size, features)), rng.normal(size=(units, features))
+        X[:3] = 0  # empty pictures, which wake no unit
+        W[2] = -np.abs(W[2])  # silent with and without its bias
+        W[4] = 0  # a unit whose h is 0 for every picture is silent, too
+        b = np.where(np.arange(units) % 3 == 0, -30.0, -0.1)
+        b[4] = 0
         h = X @ W.T + b
         expect_number(
             call(answer, W, b, X),
             int((h <= 0).all(axis=0).sum()),
             rtol=1e-9,
             slips=[
+                (int((h == 0).all(axis=0).sum()), "before the ReLU few are exactly 0: ask h <= 0"),
+                (
+                    int((h < 0).all(axis=0).sum()),
+                    "where h is 0 the ReLU gives 0 as well: ask h <= 0",
+                ),
                 (int((h > 0).any(axis=0).sum()), "these are the units that do answer to something"),
                 (int((h <= 0).any(axis=0).sum()), "these are silent for some picture, not for all"),
                 (int((h <= 0).sum()), "that counts every zero; count units, one per column of h"),
