@@ -286,7 +286,7 @@ def plot_confusion(labels: ArrayLike, predictions: ArrayLike, num_classes: int =
 
 
 def plot_stages(pictures: Sequence[Sequence[tuple[str, ArrayLike]]]) -> Figure:
-    """Draw how pictures were prepared: one row each, one stage after the other.
+    """Draw how pictures were prepared: one row each, stages of one name below each other.
 
     Parameters
     ----------
@@ -298,17 +298,24 @@ def plot_stages(pictures: Sequence[Sequence[tuple[str, ArrayLike]]]) -> Figure:
     Figure
         The rows.
     """
-    columns = max(len(stages) for stages in pictures)
+    order: list[str] = []  # the first title is that of a picture, the others are of stages
+    for stages in pictures:
+        place = 0
+        for title, _ in stages[1:]:
+            if title not in order:
+                order.insert(place, title)
+            place = order.index(title) + 1
     figure, axes = plt.subplots(
         len(pictures),
-        columns,
-        figsize=(1.65 * columns, 1.95 * len(pictures)),
+        1 + len(order),
+        figsize=(1.65 * (1 + len(order)), 1.95 * len(pictures)),
         squeeze=False,
     )
     for ax in axes.flat:
         ax.set_axis_off()
     for row, stages in zip(axes, pictures, strict=True):
-        for ax, (title, image) in zip(row, stages, strict=False):
+        for number, (title, image) in enumerate(stages):
+            ax = row[1 + order.index(title) if number else 0]
             # Photos are shrunk to what the figure can show, or a small PNG would take megabytes.
             pixels = np.asarray(image)
             step = max(1, max(pixels.shape[:2]) // 600)

@@ -657,8 +657,9 @@ def _(hand: Hand) -> Image.Image:
 @_kind("shadow", "D11: light that falls off to one side")
 def _(hand: Hand) -> Image.Image:
     ink = hand.sheet()
-    light = gradient(ink.shape, hand.rng, hand.rng.uniform(0.2, 0.5))
-    return to_image(photograph(ink, hand.rng, light=light))
+    light = gradient(ink.shape, hand.rng, hand.rng.uniform(0.15, 0.4))
+    pen = (hand.rng.uniform(0.1, 0.45),) * 3  # in the light, often brighter than paper in the dark
+    return to_image(photograph(ink, hand.rng, pen=pen, light=light))
 
 
 @_kind("grid and shadow", "D12: both at once")
