@@ -420,6 +420,27 @@ def test_drawing_with_the_keyboard(page):
     assert page.sentence == "Draw something."
 
 
+def test_the_cursor_waits_where_it_is_while_another_part_of_the_page_has_the_focus(page):
+    page.draw(DIGITS[1])  # the pointer takes over: the arrow keys begin in the middle again
+    page.surface.press("c")
+    for _ in range(12):
+        page.surface.press("ArrowUp")
+    page.surface.blur()
+    page.settle()
+    inked = """canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const first = data.findIndex((value, index) => index % 4 === 3 && value > 0);
+      return first < 0 ? null : Math.floor(first / 4 / canvas.width) / canvas.height;
+    }"""
+    assert page.surface.evaluate(inked) is None  # no cross without the focus
+    page.surface.focus()
+    page.surface.press(" ")
+    page.surface.press(" ")
+    page.surface.blur()
+    page.settle()
+    assert page.surface.evaluate(inked) < 0.4  # a dot, well above the middle
+
+
 def test_only_one_pointer_draws_at_a_time(page):
     page.draw(DIGITS[1])
     before = page.picture

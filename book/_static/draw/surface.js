@@ -137,9 +137,9 @@ const Surface = (() => {
     });
     canvas.addEventListener("blur", () => {
       lift();
-      cursor = null;
-      paint();
+      paint(); // without the cursor, which waits where it is
     });
+    canvas.addEventListener("focus", () => paint());
 
     /**
      * @param {CanvasRenderingContext2D} context
@@ -152,7 +152,8 @@ const Surface = (() => {
       for (const stroke of strokes) {
         context.beginPath();
         context.moveTo(stroke[0].x * size, stroke[0].y * size);
-        for (const { x, y } of stroke) context.lineTo(x * size, y * size); // a point becomes a dot
+        for (const { x, y } of stroke) context.lineTo(x * size, y * size);
+        if (stroke.length === 1) context.lineTo(stroke[0].x * size, stroke[0].y * size + 0.01); // a dot
         context.stroke();
       }
     }
@@ -164,7 +165,7 @@ const Surface = (() => {
       context.clearRect(0, 0, size, size);
       context.strokeStyle = getComputedStyle(canvas).color; // so that the style sheet decides
       drawStrokes(context, size);
-      if (cursor) {
+      if (cursor && document.activeElement === canvas) {
         const arm = (penIsDown ? 0.02 : 0.04) * size;
         context.lineWidth = Math.max(2, size / 200);
         context.strokeStyle = getComputedStyle(canvas).outlineColor;
