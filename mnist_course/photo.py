@@ -558,7 +558,7 @@ def _normal_width(shape: np.ndarray) -> tuple[np.ndarray, float]:
     width = 4 * float(inside[shape].mean()) / unit
     if width > WIDEST:
         less = (width - WIDEST) / 2 * unit
-        thinner = np.clip(inside - less + 0.5, 0, 1)
+        thinner = np.clip(inside - less, 0, 1)
         pieces = [ndimage.label(s, SQUARE)[1] for s in (shape, thinner > 0.5)]
         if pieces[0] == pieces[1]:  # no stroke came apart
             return thinner, WIDEST

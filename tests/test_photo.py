@@ -450,6 +450,17 @@ def test_an_enlarged_mnist_digit_comes_back_close(digits):
     assert np.mean(np.array(found) > 0.85) >= 0.9
 
 
+@pytest.mark.parametrize("pen", [0.02, 0.1, *np.linspace(0.19, 0.24, 11)])
+def test_in_the_box_beside_the_digit_there_is_nothing_whatever_the_width_of_the_pen(pen):
+    ink = draw_digit(7, np.random.default_rng(0), height=300, width=pen)
+    image = prepare(1 - place(ink, (500, 500), (0.5, 0.5))).image
+    rows, columns = np.nonzero(image)
+    box = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert max(box.shape) <= 20
+    assert box[-4:, -2:].max() == 0  # to the right of the foot of a seven
+    assert (box == 0).mean() > 0.15
+
+
 @pytest.mark.parametrize("pen", [0.015, 0.03, 0.1])
 def test_thin_and_thick_pens_arrive_with_the_width_of_mnist(pen):
     ink = draw_digit(2, np.random.default_rng(0), height=400, width=pen)
