@@ -419,7 +419,7 @@ axes[0].set_title("spread between pictures")
 axes[1].axhline(np.log(10), color=plots.GRAY, linewidth=1, linestyle=":")
 axes[1].set(yscale="log", xlabel="step", title="loss", ylim=(0.2, 20))
 axes[1].set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-names_at = {"2": 10, "1": 1.15, "PyTorch's": 0.09, "0.3": 0.014}
+names_at = {"2": 10, "1": 1.15, "PyTorch's": 0.09, "0.3": 0.006}
 for name, height in names_at.items():
     axes[0].annotate(name, (3.1, height))
 plots.show(figure, "first loss")

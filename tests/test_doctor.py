@@ -239,6 +239,42 @@ def test_bad_input_is_a_finding_and_no_traceback(change, check, words):
     json.loads(report.to_json())
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_one_score_per_example_is_no_lost_batch_axis(flat):
+    X, y, X_test, y_test = tensors()
+    data = X, (y > 4).float(), X_test, (y_test > 4).float()
+    if not flat:
+        data = data[0], data[1][:, None], data[2], data[3][:, None]
+    model = nn.Sequential(dense(784, 1), nn.Flatten(0)) if flat else dense(784, 1)
+    examined = program(model, loss_fn=nn.BCEWithLogitsLoss(), data=data)
+    report = examine_program(examined)
+    assert [f.check for f in report.problems] == ["forward"]
+    assert "one score per example" in report["forward"].title
+    assert "BCEWithLogitsLoss may be right" in report["forward"].meaning
+
+
+def test_dropout_of_probability_zero_is_no_difference_between_the_modes():
+    report = examine_program(program(dense(784, 16, 10, dropout=1e-9)))
+    assert "differ by Dropout" in report["modes"].evidence
+    model = dense(784, 16, 10, dropout=1e-9)
+    model[3].p = 0.0
+    report = examine_program(program(model))
+    assert "no layer depends on the mode" in report["modes"].evidence
+
+
+def test_an_evaluation_may_hand_over_all_batches_at_once():
+    @torch.no_grad()
+    def measure(model, loader):
+        X, y = (torch.cat(parts) for parts in zip(*loader, strict=True))
+        right = model.eval()(X).argmax(1) == y
+        model.train()
+        return right.float().mean()
+
+    report = examine_program(program(dense(784, 16, 10), evaluate=measure))
+    assert report.healthy
+    assert "33 picked examples" in report["average"].evidence
+
+
 @pytest.mark.parametrize("name", ["train_step", "train_epoch", "evaluate"])
 def test_functions_of_the_learner_that_raise_are_findings(name):
     def raises(*args):

@@ -289,8 +289,8 @@ def _compare_gradients(patient: Patient, seen: Watched) -> Finding | None:
         return None
     return problem(
         "the step does not use the gradient of the loss",
-        f"for {worst} the cosine between the two is {angles[worst]:.2f}, and yours is "
-        f"{ratios[worst]:.1f} times as long (elsewhere {usual:.1f} times)",
+        f"for {worst} the cosine between your gradient and the loss's is {angles[worst]:.2f}, and "
+        f"yours is {ratios[worst]:.1f} times as long (elsewhere {usual:.1f} times)",
         "The weights move, but not down the slope of the loss that you measure.",
         "Compare your gradients with autograd's, or with finite differences, tensor by tensor.",
     )
@@ -387,7 +387,7 @@ def _look_at_reported_loss(patient: Patient) -> Finding:
     if len(seen.losses) != 3:
         return not_looked("your pass computes its loss without the loss_fn that it is given")
     tally = Tally.of(seen, y, 16, patient.is_sum)
-    return tally.judge(found, "pass") or ok(_matches(found))
+    return tally.judge(found, "pass") or ok(f"{_listed(found)}: averages over the examples")
 
 
 def _watch_pass(patient: Patient, rows: torch.Tensor, size: int) -> tuple[Watched, Any, Any]:
@@ -426,7 +426,11 @@ def _look_at_printed_losses(patient: Patient) -> Finding:
     return ok(f"{len(values)} reported losses are those of the batches")
 
 
-@check("eval-mode", "Does your evaluation leave the model alone?", ["loss", "rows"])
+@check(
+    "eval-mode",
+    "Does evaluation use the right model and mode, and change nothing?",
+    ["loss", "rows"],
+)
 def _look_at_eval_mode(patient: Patient) -> Finding:
     """Watch mode, gradients and buffers during the learner's evaluation."""
     if patient.program.evaluate is None:
@@ -484,6 +488,8 @@ def _look_at_averages(patient: Patient) -> Finding:
     found = _numbers(result)
     if not found:
         return not_looked("your evaluate returns no numbers")
+    if len(seen.outputs) == 1 and len(seen.outputs[0]) == len(y):  # all batches in one call
+        seen.outputs = list(seen.outputs[0].split(size))
     if len(seen.outputs) != len(loader):
         return not_looked(f"it calls the model {len(seen.outputs)} times for {len(loader)} batches")
     labels = y.to(patient.where).split(size)
@@ -492,7 +498,9 @@ def _look_at_averages(patient: Patient) -> Finding:
             float(twin.loss_fn(out, part)) for out, part in zip(seen.outputs, labels, strict=True)
         ]
     tally = Tally.of(seen, y, size, patient.is_sum)
-    return tally.judge(found, "evaluation") or ok(_matches(found))
+    return tally.judge(found, "evaluation") or ok(
+        f"{_listed(found)} for {len(y)} picked examples, as it should be"
+    )
 
 
 def _slightly_trained(patient: Patient) -> Twin:
@@ -657,7 +665,6 @@ def _numbers(result: Any) -> list[tuple[str, float]]:
     return found
 
 
-def _matches(found: list[tuple[str, float]]) -> str:
-    """Return the evidence that reported numbers are right."""
-    values = ", ".join(f"{name} {value:.4g}".strip() for name, value in found)
-    return f"{values}: averages over the examples"
+def _listed(found: list[tuple[str, float]]) -> str:
+    """Return reported numbers with their names, as text."""
+    return ", ".join(f"{name} {value:.4g}".strip() for name, value in found)

@@ -73,6 +73,13 @@ def _look_at_forward(patient: Patient) -> Finding:
             "Return the scores only, or wrap the model.",
         )
     shape = tuple(outputs.shape)
+    if outputs.numel() == len(y) > 1 and outputs.is_floating_point():
+        raise Trouble(
+            "one score per example, and I know rows of scores only",
+            f"{len(y)} examples {tuple(X.shape)} became {shape}",
+            "For two classes one score and BCEWithLogitsLoss may be right; I cannot look further.",
+            "To be examined, give the last layer an output per class, and use cross_entropy.",
+        )
     if outputs.ndim != 2 or len(outputs) != len(y) or shape[1] < 2:
         raise Trouble(
             "the model does not return one row of scores per example",
@@ -490,8 +497,14 @@ def _look_at_modes(patient: Patient) -> Finding:
             "In evaluation mode these layers will use the numbers that they were born with.",
             "In PyTorch, momentum is the share of the NEW batch: 0.1 is usual.",
         )
-    dice = sorted({type(m).__name__ for m in twin.model.modules() if isinstance(m, STOCHASTIC)})
-    about = f"the modes differ by {', '.join(dice)}" if dice else "no layer knows of modes"
+    dice = sorted(
+        {
+            type(m).__name__
+            for m in twin.model.modules()
+            if isinstance(m, STOCHASTIC) and getattr(m, "p", 1) > 0
+        }
+    )
+    about = f"the modes differ by {', '.join(dice)}" if dice else "no layer depends on the mode"
     return ok(f"two evaluations of a batch agree; {about}")
 
 
@@ -598,7 +611,8 @@ def _look_at_output(patient: Patient) -> Finding:
         )
     if family in ("cross-entropy", "nll"):
         squash = next((n for n in ("Sigmoid", "Hardtanh", "Tanh", "Clamp") if n in last), "")
-        if squash or (low >= 0 and zeros < 1 and len(Z) >= 16):
+        linear = last in ("Addmm", "Mm", "Add")  # all scores of an example may be above 0 by chance
+        if squash or (low >= 0 and zeros < 1 and len(Z) >= 16 and not linear):
             return problem(
                 f"{squash.lower() or 'a bound'} on the scores",
                 seen,

@@ -37,7 +37,7 @@ def flat(answer: Any) -> None:
         "b",
         {
             "a": "then it could not have fallen to 1.2 within 20 steps",
-            "c": "unshuffled batches make the loss jump; they do not nail it to one number",
+            "c": "unshuffled batches make the loss jump; they do not hold it there",
             "d": "with a second softmax the loss stays above 1.461, and cannot reach 1.2",
         },
     )
@@ -68,6 +68,11 @@ def fourth(answer: Any) -> None:
         [256, 4],
         slips=[
             ([256, 1], "gradients are added, not averaged: the sum of four is four times the mean"),
+            (
+                [256, 2],
+                "no square root here: plain SGD moves by lr times the sum of four gradients",
+            ),
+            ([256, 16], "the sum of four means is four times the mean of all, once"),
             ([256, 0.25], "the sum of four gradients is longer than their mean, not shorter"),
             ([64, 4], "the factor is right; but each step has seen four batches"),
             ([64, 1], "each step has seen four batches"),
@@ -195,6 +200,13 @@ def measure(answer: Any) -> None:
     call(lambda: answer(left_in, batches))
     if not left_in.training:
         raise Wrong("the model came in training mode and is left in evaluation mode: put it back")
+    left_in.eval()
+    call(lambda: answer(left_in, batches))
+    if left_in.training:
+        raise Wrong(
+            "the model came in evaluation mode and is left in training mode: remember "
+            "model.training at the start, and put that back"
+        )
     _diagnose(_program(model, evaluate=answer), "eval-mode", "average")
     model.eval()
     with torch.no_grad():

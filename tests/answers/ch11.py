@@ -79,15 +79,32 @@ def _measure(model, loader):
 
 @torch.no_grad()
 def _measure_at_once(model, loader):
+    was_training = model.training
     model.eval()
     pairs = [(model(X), y) for X, y in loader]
     logits, y = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    model.train()
+    model.train(was_training)
     return [F.cross_entropy(logits, y), (logits.argmax(1) == y).float().mean()]
+
+
+@torch.no_grad()
+def _measure_in_one_call(model, loader):
+    was_training = model.training
+    X, y = (torch.cat(parts) for parts in zip(*loader, strict=True))
+    logits = model.eval()(X)
+    model.train(was_training)
+    return F.cross_entropy(logits, y), (logits.argmax(1) == y).float().mean()
+
+
+@torch.no_grad()
+def _in_one_call_per_batch_count(model, loader):
+    loss, accuracy = _measure_in_one_call(model, loader)
+    return loss / len(list(loader)), accuracy
 
 
 def _variant(mode=True, grad=False, weights="examples", back=True, swap=False, percent=1):
     def measure(model, loader):
+        was_training = model.training
         if mode:
             model.eval()
         with torch.set_grad_enabled(grad):
@@ -97,7 +114,7 @@ def _variant(mode=True, grad=False, weights="examples", back=True, swap=False, p
                 right = (logits.argmax(1) == y).float().mean().item()
                 rows.append((F.cross_entropy(logits, y).item(), right, len(y)))
         if back:
-            model.train()
+            model.train(was_training or back == "always")
         losses, shares, sizes = (np.array(column) for column in zip(*rows, strict=True))
         if weights == "examples":
             result = (losses * sizes).sum() / sizes.sum(), (shares * sizes).sum() / sizes.sum()
@@ -194,7 +211,7 @@ RIGHT = {
     "11.scale": [0.0131 * 32, 0.4192, np.array(0.4192), torch.tensor([0.4192])],
     "11.fourth": [[256, 4], (256, 4.0), np.array([256, 4]), torch.tensor([256, 4])],
     "11.step": [_step, _step_that_clears_afterwards],
-    "11.measure": [_measure, _measure_at_once, _variant()],
+    "11.measure": [_measure, _measure_at_once, _measure_in_one_call, _variant()],
     "11.fool": [_Fooling(), _back_and_forth],
     "11.where": [_first_equal, _first_equal_by_spread],
 }
@@ -203,7 +220,17 @@ WRONG = {
     "11.letters": [math.log(10), math.log2(26), math.log10(26), -math.log(26), 1 / 26, 26, "3.258"],
     "11.flat": ["a", "c", "d", "too high", 2, True],
     "11.scale": [0.0131, 0.0131 / 32, 0.131, 0.0131 * 1024, 13.1, [0.4192, 0.4192]],
-    "11.fourth": [[256, 1], [256, 0.25], [64, 4], [64, 1], [16, 4], [4, 256], 256],
+    "11.fourth": [
+        [256, 1],
+        [256, 2],
+        [256, 16],
+        [256, 0.25],
+        [64, 4],
+        [64, 1],
+        [16, 4],
+        [4, 256],
+        256,
+    ],
     "11.step": [
         _with_softmax,
         _wiped,
@@ -220,6 +247,8 @@ WRONG = {
         _variant(weights="batches"),
         _variant(weights="twice"),
         _variant(back=False),
+        _variant(back="always"),
+        _in_one_call_per_batch_count,
         _variant(swap=True),
         _variant(percent=100),
         lambda model, loader: 0.5,

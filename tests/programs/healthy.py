@@ -178,6 +178,17 @@ def two_classes_of_points():
     return program(model, torch.optim.Adam(model.parameters(), lr=0.01), data=(*train, *test))
 
 
+def two_classes_with_all_scores_above_zero():
+    torch.manual_seed(0)
+    X = torch.rand(600, 2)
+    y = (X.sum(1) > 1).long()
+    model = nn.Linear(2, 2)
+    with torch.no_grad():
+        model.bias += 3.0
+    adam = torch.optim.Adam(model.parameters(), lr=0.01)
+    return program(model, adam, data=(X[:400], y[:400], X[400:], y[400:]))
+
+
 def color_images_of_a_hundred_classes():
     torch.manual_seed(0)
     X, y = torch.randn(1000, 3, 8, 8), torch.randint(0, 100, (1000,))
@@ -253,6 +264,7 @@ HEALTHY |= {
         elements_clipped_in_the_step,
         augmentation_in_the_step,
         two_classes_of_points,
+        two_classes_with_all_scores_above_zero,
         color_images_of_a_hundred_classes,
         one_hot_labels,
         frozen_below,
