@@ -61,7 +61,7 @@ for line in sys.stdin:
 
 
 def kill_runs(kills: int, seed: int) -> list[Row]:
-    """Kill runs at random moments, resume them, and compare the bits in the end."""
+    """Kill runs, every second time in a save, resume them, and compare the bits in the end."""
     server = Server()
     with tempfile.TemporaryDirectory() as folder:
         runs, right, inside = kill_and_resume(server, Path(folder), kills, seed)

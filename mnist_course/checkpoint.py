@@ -32,7 +32,8 @@ from mnist_course.files import SaveError, atomic_write
 SEAL = b"sha256:"
 SEAL_LENGTH = len(SEAL) + 64
 PLAIN = (int, float, bool, str, type(None))
-UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"  # switches torch's guard against hostile files off
+# Switches torch's guard against hostile files off where nobody passes weights_only.
+UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 class CheckpointError(ValueError):
@@ -182,7 +183,7 @@ def fingerprint(model: nn.Module) -> str:
 class Keeper:
     """Keeps a run in a file: loads it, saves it every so many steps, and when it is interrupted.
 
-    Use it as a context: inside, Ctrl-C waits for the end of the step.
+    Use it as a context: inside, Ctrl-C waits for the end of the step or of the validation.
 
     Parameters
     ----------
@@ -271,11 +272,26 @@ class Keeper:
         """
         if self._interrupted or (self.every and step % self.every == 0):
             self.save()
+        self.stop_if_interrupted(step)
+
+    def stop_if_interrupted(self, step: int) -> None:
+        """Stop if somebody pressed Ctrl-C; call it after `save`.
+
+        Parameters
+        ----------
+        step : int
+            How many steps the run has made.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If somebody did.
+        """
         if self._interrupted:
             raise KeyboardInterrupt(f"stopped after step {step:,}; {self.path} holds the run")
 
     def __enter__(self) -> Keeper:
-        """From here on, Ctrl-C waits for the end of a step; pressed twice, it does not wait."""
+        """From here on, Ctrl-C waits for the next save; pressed twice, it does not wait."""
         usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if usual and threading.current_thread() is threading.main_thread():
             self._handler = signal.signal(signal.SIGINT, self._note_interrupt)
@@ -401,7 +417,8 @@ def _refuse_unsafe(path: Path) -> None:
     """Refuse to touch a file while torch's guard is switched off."""
     if os.environ.get(UNSAFE, "0") not in ("", "0"):
         raise CheckpointError(
-            f"{path} was not opened, because {UNSAFE} is set, which lets files run code. Unset it."
+            f"{path} was not opened, because {UNSAFE} is set, which lets files run code "
+            "wherever weights_only is left out. Unset it."
         )
 
 

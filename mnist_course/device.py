@@ -105,7 +105,10 @@ def seed_step(seed: int, step: int) -> None:
 
 @contextlib.contextmanager
 def repeatable() -> Iterator[None]:
-    """Let a GPU add in the same order each time, while this context lasts; a CPU does so anyway."""
+    """Let cuDNN choose operations that add in the same order each time, while this context lasts.
+
+    Other operations of a GPU are not affected, and those of a CPU need no such choice.
+    """
     before = torch.backends.cudnn.deterministic
     torch.backends.cudnn.deterministic = True
     try:

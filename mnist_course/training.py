@@ -155,7 +155,7 @@ def fit(
     resume : bool
         Go on from the checkpoint if it exists, in the middle of an epoch if need be. Everything
         must be built as at the beginning of the run; the result is then that of a run that was
-        never interrupted, to the last bit.
+        never interrupted: on a CPU to the last bit, on a GPU if its operations are repeatable.
     about : mapping, optional
         What else the run depends on (plain values); a checkpoint with another ``about`` is not
         resumed.
@@ -212,6 +212,8 @@ def fit(
             run.finish_epoch(epoch)
             if log:
                 log(str(epoch))
+            if run.keeper:  # somebody may have pressed Ctrl-C during the validation
+                run.keeper.stop_if_interrupted(run.step)
     return run.history
 
 

@@ -10,9 +10,9 @@
 # (ch-checkpoints)=
 # # A run that survives
 #
-# `kill -9` is the signal that no program can catch. It saves nothing and says nothing; it ends, like a laptop whose battery is empty. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights. How many of them differ?
+# `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights. How many of them differ?
 #
-# None, not in a single bit. That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
+# None, not in a single bit (on a CPU; what GPUs do comes near the end). That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
 #
 # * forget one part of a run after the other, and measure how far the weights drift off,
 # * replace the memory of the random numbers by arithmetic,
@@ -81,6 +81,7 @@ def batch_of(step):
 
 # %%
 def make_steps(run, first, last):
+    run["model"].train()  # whoever measured it may have left it in eval()
     weights = []
     for step in range(first, last):
         X, y = batch_of(step)
@@ -139,7 +140,7 @@ bits = int(fingerprint(nudged), 16) ^ int(fingerprint(whole["model"]), 16)
 assert 80 < bits.bit_count() < 176
 
 # %% [markdown]
-# They do. Now interrupt the run after step 100. What must we write down, so that a new process can go on as if nothing had happened? The weights, certainly. PyTorch gives us the changing part of any object as its `state_dict`.
+# They do. Now interrupt the run after step 100. What must we write down, so that a new process can go on as if nothing had happened? The weights, certainly. Models, optimizers and schedulers of PyTorch hand out what we need as their `state_dict`. It is no copy: its tensors are the weights themselves, and the next step changes them. If you keep it in memory, copy it (`deepcopy`) when you take it, and again when you give it to an optimizer, which goes on with the very tensors that it gets. What is written to a file is a copy anyway.
 
 # %%
 import copy
@@ -154,6 +155,18 @@ state = {
 state["random numbers"] = torch.get_rng_state()
 for name in ("model", "optimizer", "scheduler"):
     print(f"{name:<10}", *list(state[name])[:4])
+
+# %% tags=["remove-cell"]
+alias = first_half["model"].state_dict()["1.weight"]
+assert alias.data_ptr() == first_half["model"][1].weight.data_ptr()
+probe = new_run(seed=99)
+velocities = first_half["optimizer"].state_dict()
+probe["optimizer"].load_state_dict(velocities)
+taken = probe["optimizer"].state[probe["model"][1].weight]["momentum_buffer"]
+given = velocities["state"][0]["momentum_buffer"]
+assert taken.data_ptr() == given.data_ptr()
+assert state["optimizer"]["param_groups"][0]["params"] == [0, 1, 2, 3]
+assert state["scheduler"]["lr_lambdas"] == [None]
 
 # %% [markdown]
 # A new process starts with other random numbers: `new_run(seed=99)` stands in for it. We let it take over one part, then two, then three, then all four. Before you run the cell, guess: which of them can be forgotten without harm?
@@ -204,35 +217,43 @@ if digits.is_mnist:
 for count, lr in ((1, 0.05), (2, 0.05), (3, 0.0), (4, 0.0)):
     run, _ = resume(names[:count])
     assert abs(run["optimizer"].param_groups[0]["lr"] - lr) < 1e-9
+probe = new_run(seed=99)
+for name in names[:2]:
+    probe[name].load_state_dict(copy.deepcopy(state[name]))
+make_steps(probe, CUT, CUT + 1)
+assert abs(probe["optimizer"].param_groups[0]["lr"] - 0.0995) < 1e-9
 
 # %% [markdown]
 # Look at the last column first. All four work, and their accuracies differ by a percent or so. Whoever forgets a part will not find out from the accuracy. That is the trouble with this mistake: it is silent. The weights tell.
 
-# %% mystnb={"figure": {"name": "fig-drift", "caption": "How far the weights of a resumed run are from those of the run that was never interrupted: the largest of the 50,890 differences after each step."}, "image": {"alt": "Three curves over steps 101 to 200 on a logarithmic scale. With the model alone the difference jumps to a few hundredths at once; with the optimizer too it starts lower, and both end near one half. With the scheduler it stays near a tenth. A row of marks at the bottom of the picture says that with the random numbers the difference is exactly zero"}}
+# %% mystnb={"figure": {"name": "fig-drift", "caption": "How far the weights of a resumed run are from those of the run that was never interrupted: the largest of the 50,890 differences after each step."}, "image": {"alt": "Three curves over the 100 steps after the interruption, both scales logarithmic. With the model alone the difference is a few hundredths after one step; with the optimizer too it begins lower, and both end near one half. With the scheduler it stays near a tenth. A row of marks at the bottom of the picture says that with the random numbers the difference is exactly zero"}}
 import matplotlib.pyplot as plt
 
 from mnist_course import plots
 
 plots.use_course_style()
 figure, ax = plt.subplots(figsize=(7, 3.4))
-steps = range(CUT + 1, NUM_STEPS + 1)
+steps = range(1, NUM_STEPS - CUT + 1)
 looks = [(plots.GRAY, ":"), (plots.ORANGE, "--"), (plots.BLUE, "-")]
 for name, (color, line) in zip(names, looks):
     label = name if name == "model" else f"+ {name}"
     ax.plot(steps, drift[name], line, color=color, label=label)
+    ax.plot(1, drift[name][0], "o", color=color, markersize=4)
 floor = drift["model"].min() / 30
-ax.plot(steps[::4], [floor] * 25, "v", color=plots.GREEN, markersize=4)
+ax.plot([1, 2, 5, 10, 20, 50, 100], [floor] * 7, "v", color=plots.GREEN)
 text = "+ random numbers: exactly 0, below any scale"
-ax.annotate(text, (CUT + 1, floor * 1.4))
-ax.set(yscale="log", xlabel="step", ylabel="largest difference")
-ax.legend(loc=(0.74, 0.28))
+ax.annotate(text, (1, floor * 1.5))
+ax.set(xscale="log", yscale="log")
+ax.set_xticks([1, 10, 100], ["1", "10", "100"])
+ax.set(xlabel="steps after the interruption", ylabel="largest difference")
+ax.legend(loc="lower right", bbox_to_anchor=(1, 0.15))
 plots.show(figure, "drift")
 
 # %% [markdown]
 # Each curve of {numref}`fig-drift` leaves for another reason.
 #
 # * *The model alone*: the velocity of momentum is gone. The first step after the interruption is made from a standing start, and the learning rate starts from its first value, as if step 101 were step 1. After that one step some weight is off by 0.03, almost five times as much as with the optimizer.
-# * *With the optimizer*: its state holds the velocity, and the learning rate of the moment. But the scheduler counts from zero, sets that learning rate again after the first step, and the run ends with 0.05 instead of 0.
+# * *With the optimizer*: its state holds the velocity, and the learning rate of the moment. But the scheduler counts from zero: after the first step it sets the learning rate back to almost 0.1, and at the end it is 0.05 instead of 0.
 # * *With the scheduler*: nearly right. Dropout leaves out other units than it would have.
 # * *With the random numbers*: the difference is zero, after one step and after a hundred.
 #
@@ -250,7 +271,7 @@ assert plain.state_dict()["state"] == {}
 #
 # ## Random numbers without a memory
 #
-# Saving the state of the random numbers worked. But think of all the places that have one: Python, numpy, PyTorch, every GPU, every `DataLoader` with a generator of its own. Miss one, and you are back on the blue curve. And there is a trap. To resume in the middle of an epoch, many programs begin the epoch again and skip the batches that were done. Skipping does not draw the numbers that dropout drew in those steps, so from there on all numbers are others.
+# Saving the state of the random numbers worked. But think of all the places that have one: Python, numpy, PyTorch, every GPU, every `DataLoader` with a generator of its own. Miss one, and you are back on the blue curve. And there is a trap. To resume in the middle of an epoch, many programs begin the epoch again and skip the batches that were done. Whoever has set the random state of the interruption before that gets another order: some digits come twice in this epoch, others not at all. Whoever has set the state of the epoch's beginning gets the right order, but skipping does not draw the numbers that dropout drew, so from there on all masks are others. Both states are needed, each at its moment.
 #
 # There is a better way, which needs no memory at all: make every random number a *function* of the run and the step. Before step 1,234 of run 7, seed the generator from the pair (7, 1234). Whoever comes to that step, by whatever way, draws the same numbers.
 
@@ -309,6 +330,8 @@ if digits.is_mnist:
 #
 # A checkpoint, then, must hold the weights, the state of the optimizer and of the scheduler, and the step. Two more things keep a reader of the file honest: what the run was (its settings and its seed), so that nobody resumes it as another, and what had been measured so far, so that the history has no hole.
 #
+# Two things are *not* in these states, and nobody objects. The optimizer numbers its parameters and does not know their names: change the order of the layers, and where the shapes agree the velocity of one goes to another. And a `LambdaLR` does not save its function: resume with another `NUM_STEPS`, and the learning rate falls otherwise. Both belong to what the run *was*. A run in which more changes (the scale of float16 in a `GradScaler`, a running average of the weights) must save that, too.
+#
 # ## A file that is never half
 #
 # That is what goes in; now to the disk. `torch.save(state, "run.pt")` does what every simple program does: it opens the file, which empties it, and then writes. Between these two moments the old checkpoint is gone and the new one is not there. Let us aim at that gap. A child process saves 128 MB again and again over a good file; we wait until the file is no longer whole, and shoot.
@@ -330,21 +353,27 @@ while True:
 
 
 # %%
-def kill_while_saving(code, path):
-    size = path.stat().st_size
+def size_of(path):
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # not there yet, or already renamed
+        return 0
+
+
+def kill_while_saving(code, path, half, size):
     child = subprocess.Popen([sys.executable, "-c", code, path])
-    while not 0 < path.stat().st_size < size and child.poll() is None:
+    while not 0 < size_of(half) < size and child.poll() is None:
         time.sleep(0.001)
     child.kill()  # SIGKILL, the -9 of kill -9
     child.wait()
-    return path.stat().st_size
+    return size_of(half)
 
 
 # %% tags=["nbval-ignore-output"]
 path = folder / "run.pt"
 torch.save({"weights": torch.ones(32_000_000)}, path)
-before = path.stat().st_size
-after = kill_while_saving(saver, path)
+before = size_of(path)
+after = kill_while_saving(saver, path, half=path, size=before)
 print(f"{before:,} bytes before, {after:,} bytes after")
 try:
     torch.load(path, weights_only=True)
@@ -356,9 +385,9 @@ assert 0 <= after < before
 path.unlink()
 
 # %% [markdown]
-# Both are gone, the old checkpoint and the new one, and with them the run. Nor is this bad luck. Our benchmark kills such a program at random moments (`benchmarks/resume.py`); 55 of 60 kills destroyed the file. A real run does not save all the time, but it saves thousands of times, and the moments at which programs die are not random: a disk fills up while something is being written.
+# Both are gone, the old checkpoint and the new one, and with them the run. Nor is this bad luck. A program that does nothing but save has no whole file for most of its time. Kill it at random moments and count: `python -m benchmarks.resume --kills 0 --flips 0 --disks 0` does so. A real run does not save all the time, but it saves thousands of times, and the moments at which programs die are not random: a disk fills up while something is being written.
 #
-# The cure is older than Python. Write to *another* name; make sure that it is on the disk; then rename. Renaming is a single step of the operating system: whoever looks sees the old file or the new one.
+# The cure is older than Python. Write to *another* name; make sure that it is on the disk; then rename. Renaming within one file system is a single step of the operating system: whoever looks sees the old file or the new one. That is why the other name is in the same folder, and not in `/tmp`. (Windows refuses while another program has the file open.)
 
 # %%
 import os
@@ -374,33 +403,34 @@ def write_safely(path, data):
 
 
 # %% [markdown]
-# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. Aim at this one in the same way: a child that writes as fast as it can, and a kill as soon as we see half of anything.
+# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. No kill can show this: what a killed program has handed to the operating system is still written. Only a power cut tells, and we did not cut ours. (On macOS the disk may keep the bytes in its own memory for a while; and the new *name* is on the disk for sure only after an `fsync` of the folder. Without that a power cut may bring back the old file. It is whole.)
+#
+# Aim at `write_safely` in the same way. The child gets its source, writes as fast as it can, and dies as soon as we see half a file.
 
 # %% tags=["nbval-ignore-output"]
-safe_saver = """
-import sys
-from mnist_course.files import atomic_write
+import inspect
+
+safe_saver = f"""
+import os, sys
+from pathlib import Path
+{inspect.getsource(write_safely)}
 while True:
-    with atomic_write(sys.argv[1]) as file:
-        file.write(bytes(64_000_000))
+    write_safely(Path(sys.argv[1]), bytes(64_000_000))
 """
 path.write_bytes(b"the old checkpoint")
-child = subprocess.Popen([sys.executable, "-c", safe_saver, path])
-while not list(folder.glob(".run.pt.*.part")) and child.poll() is None:
-    time.sleep(0.001)
-child.kill()
-child.wait()
-print(f"{path.stat().st_size:,} bytes:", path.read_bytes()[:18])
-print("beside it:", len(list(folder.glob(".run.pt.*.part"))), "half file")
+part = folder / "run.pt.part"
+after = kill_while_saving(safe_saver, path, half=part, size=64_000_000)
+print(f"{size_of(path):,} bytes:", path.read_bytes()[:18])
+print(f"beside it: {after:,} bytes")
 
 # %% tags=["remove-cell"]
-assert path.read_bytes()[:18] in (b"the old checkpoint", bytes(18))
-assert path.stat().st_size in (18, 64_000_000)
+assert path.read_bytes() in (b"the old checkpoint", bytes(64_000_000))
+assert 0 <= after <= 64_000_000
 for leftover in folder.iterdir():
     leftover.unlink()
 
 # %% [markdown]
-# The child died in the middle of a file of its own, with another name. The checkpoint is whole. (Here the next save removes such halves once they are an hour old.)
+# The child died in the middle of a file of its own, with another name. The checkpoint is whole. (The next save writes over such a half. `atomic_write`, with which the course itself saves, gives each a name of its own, and removes those that are an hour old.)
 #
 # ## A file that tells when it lies
 #
@@ -446,14 +476,18 @@ outcomes = Counter(what_happens(plain_load, data) for data in copies)
 print(dict(outcomes))
 
 # %% tags=["remove-cell"]
-assert outcomes["loaded, WRONG"] >= 50
+import zipfile
+
+assert outcomes["loaded, WRONG"] >= (60 if digits.is_mnist else 50)
+assert zipfile.ZipFile(io.BytesIO(good)).testzip() is None
+assert zipfile.ZipFile(io.BytesIO(copies[0])).testzip() == "archive/data/0"
 pattern = np.array([0.01], np.float32).view(np.uint32) ^ np.uint32(1 << 30)
-assert 1e36 < pattern.view(np.float32)[0] < 1e37
+assert abs(pattern.view(np.float32)[0] / 3.4e36 - 1) < 0.01
 
 # %% [markdown]
-# Nearly all of them load, without an error or a warning, with one weight that is not what it was. If the bit was at the end of a number, nobody will ever know. If it was in the exponent, a weight of 0.01 is now $10^{36}$.
+# All 60 load, without an error or a warning, with one weight that is not what it was. If the bit was at the end of a number, nobody will ever know. If it was the highest bit of the exponent, a weight of 0.01 is now $3.4 \cdot 10^{36}$.
 #
-# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment:
+# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment. (It also has a checksum of 32 bits for each of its parts, by which `zipfile.ZipFile(path).testzip()` finds such a bit. `torch.load` does not look at it, and it does not cover the rest of the file.)
 
 # %%
 from mnist_course.checkpoint import load_checkpoint, save_checkpoint
@@ -492,15 +526,35 @@ assert outcomes == {"refused": 60}
 assert what_happens(careful_load, good) == "loaded, right"
 
 # %% [markdown]
-# All 60 are refused, and the good one loads. Whoever meets such a file is told its name, what is wrong, and what to do next: the checkpoint before the last one is still there, under the name `run.pt.previous`. Here are four more kinds of files that end up under the name of a checkpoint:
+# All 60 are refused, and the good one loads. Whoever meets such a file is told its name, what is wrong, and what to do next. `save_checkpoint` keeps what it replaces as `run.pt.previous`: one more save, one more accident, and we are sent there.
+
 
 # %%
-import pickle
-
-
 def shorten(error):
     return str(error).replace(f"{folder}{os.sep}", "")
 
+
+save_checkpoint(path, whole["model"].state_dict())
+try:
+    careful_load(copies[0])
+except ValueError as error:
+    print(shorten(error).replace(". ", ".\n"))
+
+# %% tags=["remove-cell"]
+advice = ""
+try:
+    load_checkpoint(path)
+except ValueError as error:
+    advice = str(error)
+assert "run.pt.previous, is whole" in advice
+previous = load_checkpoint(folder / "run.pt.previous")
+assert all(torch.equal(previous[n], t) for n, t in plain_load(good).items())
+
+# %% [markdown]
+# Here are four more kinds of files that end up under the name of a checkpoint:
+
+# %%
+import pickle
 
 strangers = [b"", b"<!DOCTYPE html> not found", good[:-1000], pickle.dumps(1)]
 for data in strangers:
@@ -533,7 +587,7 @@ for opcode, argument, _ in pickletools.genops(program):
         print(f"{opcode.name:<20} {argument or 'call it'}")
 
 # %% [markdown]
-# *Of the module builtins take print; take this sentence; call the one with the other.* Put a function that deletes your files in its place, and you have an attack. Files of this kind have been found among the networks that a large site offered for download {cite}`zanki2025nullifai`. Since its version 2.6, `torch.load` by default refuses whatever is not a tensor or a plain value (`weights_only=True`). That guard has been broken at least twice {cite}`cve202532434,cve202624747`, and it can be switched off, by an argument and even by an environment variable. So `load_checkpoint` asks for it explicitly, does not work while that variable is set, and does not open the greeting:
+# *Of the module builtins take print; take this sentence; call the one with the other.* Put a function that deletes your files in its place, and you have an attack. Files of this kind have been found among the networks that a large site offered for download {cite}`zanki2025nullifai`. Since its version 2.6, `torch.load` by default refuses whatever is not a tensor or a plain value (`weights_only=True`). That guard has been broken at least twice, before version 2.6 and again before 2.10 {cite}`cve202532434,cve202624747`; so keep PyTorch up to date. It can also be switched off: by an argument, and for all calls that leave the argument out by an environment variable. So `load_checkpoint` passes `weights_only=True`, which the variable does not override. (It refuses to work while the variable is set all the same, because other programs would run what it refuses.) It does not open the greeting:
 
 # %% tags=["nbval-check-output"]
 archive = io.BytesIO()
@@ -549,7 +603,7 @@ except ValueError as error:
 assert what_happens(careful_load, body + seal) == "refused"
 
 # %% [markdown]
-# Note that the checksum of this file is *right*: we computed it ourselves, as any stranger can. A checksum protects against accidents. Against malice only caution helps: load weights, never programs.
+# Note that the checksum of this file is *right*: we computed it ourselves, as any stranger can. A checksum protects against accidents. Against malice only caution helps: load weights, never programs. The format *safetensors* is made for this: a table of names, shapes and types, and then the numbers. There is no program in it that could run.
 #
 # ## Kill it
 #
@@ -568,7 +622,7 @@ print("   ", shorten(" ".join(arguments[6:])))
 # Importing PyTorch takes seconds, so we start the four processes together, and each waits for a line from us before it does anything.
 
 # %%
-waiting = (
+waiting = (  # the first optimizer imports torch._dynamo, which takes seconds
     "import torch._dynamo; from mnist_course.cli import main; input(); main()"
 )
 lives = [
@@ -617,16 +671,18 @@ def kill_after(num_saves, child):
 
 
 # %% tags=["nbval-ignore-output"]
+statuses = []
 for num_saves, child in zip((3, 5, 7), lives):
-    status = kill_after(num_saves, child)
-    print(f"exit status {status}:", shorten(child.stdout.read()), end="")
+    statuses.append(kill_after(num_saves, child))
+    print(f"exit status {statuses[-1]}:", end=" ")
+    print(shorten(child.stdout.read()), end="")
     child.stdout.close()
 
 # %% tags=["remove-cell"]
-assert status not in (0, 1, 2), "the run was over before it could be killed"
+assert not {0, 1, 2} & {*statuses}, "a run was over before it could be killed"
 
 # %% [markdown]
-# Each life began where the one before it had saved last. (On Linux and macOS the exit status is minus the number of the signal.) The fourth process may live:
+# Each life began where the one before it had saved last. (On Linux and macOS Python's `subprocess` reports minus the number of the signal; a shell reports 128 + 9 = 137.) The fourth process may live:
 
 # %% tags=["nbval-ignore-output"]
 child = lives[3]
@@ -642,11 +698,14 @@ print("killed 3 times", fingerprint(resumed))
 assert child.returncode == 0
 if where.type == "cpu":
     assert fingerprint(peace.model) == fingerprint(resumed)
+    rows = load_checkpoint(run_file)["run"]["history"]
+    losses = [row["train_loss"] for row in rows]
+    assert losses == peace.history["train_loss"]
 
 # %% [markdown]
-# Half a million weights, three violent deaths, and not one bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. A test of this course does it with 20 kills at random moments whenever it runs. The benchmark did it with 200, half of which came in the middle of a save: 70 runs, and 70 times the same bits as without an interruption.
+# Half a million weights, three violent deaths, and not one bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. A test of this course does it with 20 kills whenever it runs: every second one waits for a save and strikes in the middle of it, the others come at random moments. `python -m benchmarks.resume` does it with 200.
 #
-# If you press Ctrl-C instead, `fit` finishes its step, saves, and says how to go on. And it never writes over a file that it did not make in this run: without `resume` an existing checkpoint is an error.
+# If you press Ctrl-C instead, `fit` finishes its step, saves, and says in which file the run is; the command line also says how to go on. And it never writes over a file that it did not make in this run: without `resume` an existing checkpoint is an error.
 #
 # ## What breaks it
 #
@@ -676,7 +735,7 @@ import shutil
 shutil.rmtree(folder)
 
 # %% [markdown]
-# Each is repeatable; on the machine that made this page they differ from each other. Both are right, and both networks are as good. So the promise reads: *the same machine, the same versions, the same number of threads*. Data that is prepared by worker processes adds the number of workers to the list, because each has random numbers of its own. Our checkpoints hold all this. Whoever resumes one under other conditions is told so in one line, and gets a network that is as good, but not the same.
+# Each is repeatable; on the machine that made this page they differ from each other. Both are right, and both networks are as good. So the promise reads: *the same machine, the same versions, the same number of threads*. A GPU takes one thing more: some of its operations add in whatever order its threads finish. With a `seed`, `fit` asks cuDNN for its repeatable ones (`torch.backends.cudnn.deterministic`); for all others there is `torch.use_deterministic_algorithms(True)`, which raises an error where no repeatable one exists. Our test of equal bits is for the CPU. Data that is prepared by worker processes adds the number of workers to the list, because each has random numbers of its own. Our checkpoints hold all this. Whoever resumes one under other conditions is told so in one line, and gets a network that is as good, but not the same.
 #
 # Why care about bits, if the other network is as good? Because "about the same" cannot be tested. The runs of our table that had forgotten something had accuracies that looked fine. A hash is equal or it is not, and if it is not, somebody forgot something.
 

@@ -83,7 +83,7 @@ class Stopped(Exception):  # noqa: N818 - it is what happened
 
 
 def run(path=None, *, stop=None, source="Batches", optimizer="momentum", scheduled=True,
-        augment=None, resume=True, save_every=None, seed=7, **options):  # fmt: skip
+        augment=None, valid=None, resume=True, save_every=None, seed=7, **options):  # fmt: skip
     """Make a run, or continue it; ``stop`` cuts the power after so many steps of this process."""
     torch.manual_seed(random.randrange(1000))  # whatever the process did before must not matter
     model = make_model()
@@ -102,7 +102,7 @@ def run(path=None, *, stop=None, source="Batches", optimizer="momentum", schedul
         model,
         optimizer,
         SOURCES[source](),
-        Batches(X, y, 50, shuffle=False),
+        valid or Batches(X, y, 50, shuffle=False),
         num_epochs=NUM_EPOCHS,
         scheduler=scheduler,
         augment=augment,
@@ -110,8 +110,7 @@ def run(path=None, *, stop=None, source="Batches", optimizer="momentum", schedul
         checkpoint=path,
         resume=resume and path is not None,
         save_every=save_every,
-        log=None,
-        **options,
+        **{"log": None, **options},
     )
     return fingerprint(model), history
 
@@ -347,6 +346,29 @@ def test_ctrl_c_waits_for_the_step_saves_and_says_so(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX signal")
+@pytest.mark.parametrize("epoch", [1, NUM_EPOCHS])
+def test_ctrl_c_during_a_validation_stops_after_it(tmp_path, epoch):
+    """In the last validation no step would follow that could notice it."""
+    path, lines = tmp_path / "run.pt", []
+
+    class Interrupted(Batches):
+        def __iter__(self):
+            if self.epoch == epoch - 1:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+            return super().__iter__()
+
+    with pytest.raises(
+        KeyboardInterrupt, match=rf"after step {6 * epoch}; .*run\.pt holds the run"
+    ):
+        run(path, valid=Interrupted(X, y, 50, shuffle=False), log=lines.append)
+    content = load_checkpoint(path)["run"]
+    assert (content["step"], len(content["history"])) == (6 * epoch, epoch)
+    assert lines[-1].startswith(f"epoch {epoch:2d}"), "what was measured is said"
+    assert run(path)[0] == run()[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX signal")
 def test_ctrl_c_twice_does_not_wait(tmp_path):
     def augment(X):
         os.kill(os.getpid(), signal.SIGINT)
@@ -469,7 +491,9 @@ class Server:
 
 
 def kill_and_resume(server, folder, num_kills, seed):
-    """Kill runs at random moments and resume them until ``num_kills`` kills came in time.
+    """Kill runs and resume them until ``num_kills`` kills came in time.
+
+    The moments are random; every second kill waits for the first save from there on.
 
     Returns how many runs ended, how many with the right bits, how many kills came during a save.
     """
