@@ -543,6 +543,9 @@ if digits.is_mnist:
     assert min(accuracies) > 92.3
     assert 92.4 < mean < 92.75
     assert sd < 0.15
+    standard_error = 100 * np.sqrt(0.926 * 0.074 / 10_000)
+    assert 0.24 < standard_error < 0.27
+    assert round(np.sqrt(2) * standard_error, 2) == 0.37
 assert min(accuracies) > 70
 
 # %% tags=["nbval-ignore-output"]
@@ -551,7 +554,7 @@ from mnist_course.device import describe
 print(f"{describe(where)}: {history.seconds:.1f} s of training per run")
 
 # %% [markdown]
-# About 92.6 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone; another 10,000 test digits would move the result by about $\sqrt{0.926 \cdot 0.074 / 10^4}$, a quarter of a point. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
+# About 92.6 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.926 \cdot 0.074 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
 
 # %% mystnb={"figure": {"name": "fig-softmax-templates", "caption": "The weights of the ten classes after training. Red: ink here speaks for the digit. Blue: it speaks against it."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center inside a red ring, the other digits are patchier"}}
 weights = model.weight.detach().cpu().numpy()  # (10, 784)

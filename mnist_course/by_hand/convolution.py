@@ -79,7 +79,7 @@ def conv2d(
     edge = (padding, padding)
     X = np.pad(X, ((0, 0), (0, 0), edge, edge))
     views = windows(X, W.shape[2], stride)  # (B, C, rows, columns, k, k)
-    Z = np.einsum("bcrsij,ocij->bors", views, W)  # (B, O, rows, columns)
+    Z = np.einsum("bcuvij,ocij->bouv", views, W)  # (B, O, rows, columns)
     return Z + b[:, None, None]
 
 

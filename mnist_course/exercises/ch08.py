@@ -17,9 +17,24 @@ def size(answer: Any) -> None:
         7,
         slips=[
             (14, "that is the size after the convolution; the pooling halves it once more"),
-            (6, "one place is missing: the window also stands where it begins, so + 1"),
-            (6.5, "the + 1 is missing, and half a step is not made"),
-            (13, "one place is missing, and so is the pooling"),
+            (
+                6,
+                "does the padding stand on both sides (2p), and is the + 1 there, for the place "
+                "where the window begins?",
+            ),
+            (
+                6.5,
+                "pooling drops what is left over; and does the padding stand on both sides (2p), "
+                "and is the + 1 there?",
+            ),
+            (6.75, "half a step is not made; and the + 1 is missing"),
+            (
+                13,
+                "the pooling is missing; and check that the padding counts on both sides and that "
+                "the + 1 is there",
+            ),
+            (8, "half a step is not made: round down"),
+            (3, "pool once, not twice"),
             (11, "the padding adds 3 on both sides; and the pooling is missing"),
             (5, "the padding adds 3 pixels on both sides"),
             (13.5, "half a step is not made; round down, and then pool"),
@@ -73,6 +88,8 @@ def frame(answer: Any) -> None:
 
 @exercise("08.unpooled")
 def unpooled(answer: Any) -> None:
+    if hasattr(answer, "parameters"):
+        raise Wrong("hand in the number of its parameters: models.count_parameters(...)")
     expect_number(
         answer,
         55_034,
@@ -80,6 +97,11 @@ def unpooled(answer: Any) -> None:
         slips=[
             (29_434, "pooling has no parameters, but the dense layer behind it gets other inputs"),
             (31_370, "that is the new dense layer alone"),
+            (
+                31_360,
+                "those are the weights of the new dense layer alone; it has 10 biases, and the "
+                "rest of the network counts too",
+            ),
             (49_264, "that is 5,770 too few: take the old dense layer away once"),
             (55_024, "the dense layer has 10 biases"),
             (60_804, "the old dense layer goes: subtract its 5,770"),
@@ -182,7 +204,16 @@ def neighbors(answer: Any) -> None:
     opposite = np.where(np.isinf(correlation), np.inf, correlation).argmin(axis=1)
     least, itself, short = expected.copy(), expected.copy(), tables["cor"].copy()
     least[alive], itself[alive], short[[5, 40]] = alive[opposite], alive, 0
+    constant = np.isin(np.arange(64), [5, 40])
+    blank = tables["cor"].copy()
+    blank[40] = 0
+    nan = "argmax takes NaN for the largest: leave the pixels that never change out first"
+    diagonal = "every pixel is most correlated with itself; leave the diagonal out"
     got = as_array(call(answer, pixels))
+    if got.shape == (300,):
+        raise Wrong(
+            "that is one number per picture; np.corrcoef takes one row per pixel, so transpose"
+        )
     if got.dtype.kind not in "iu" and got.shape == (64,) and not (got == got.round()).all():
         raise Wrong("return whole numbers, the index of a pixel for each pixel")
     expect_array(
@@ -191,10 +222,15 @@ def neighbors(answer: Any) -> None:
         atol=0,
         rtol=0,
         slips=[
-            (itself, "every pixel is most correlated with itself; leave the diagonal out"),
+            (itself, diagonal),
+            (np.where(constant, 0, itself), diagonal),
+            (np.arange(64), diagonal),
             (least, "that is the least correlated one"),
             (tables["cov"], "that is the covariance: divide by both standard deviations"),
             (short, "a pixel that never changes has no partner: -1"),
+            (np.where(constant, 0, 5), nan),
+            (np.where(constant, -1, 5), nan),
+            (blank, "a pixel may stay the same at another value than 0: look at its spread"),
             (
                 np.where(tables["cor"] < 0, -1, np.searchsorted(alive, tables["cor"])),
                 "you left the constant pixels out and did not count them: number all of them",

@@ -101,6 +101,21 @@ def _with_nan(pixels):
     return closeness.argmax(axis=1)  # argmax takes NaN for the largest
 
 
+def _plain_corrcoef(pixels, diagonal=None, clean=False, dead=False, axis=1):
+    """Return what a first try gives, with the pixels that never change left in."""
+    pixels = np.asarray(pixels)
+    with np.errstate(all="ignore"):
+        closeness = np.corrcoef(pixels.T if axis else pixels)
+    if clean:
+        closeness = np.nan_to_num(closeness)
+    if diagonal is not None:
+        np.fill_diagonal(closeness, diagonal)
+    found = closeness.argmax(axis=1)
+    if dead:
+        found[pixels.max(axis=0) == 0] = -1
+    return found
+
+
 RIGHT = {
     "08.size": [7, 7.0, np.int64(7), torch.tensor(7), [7]],
     "08.count": [18_496, 18_496.0, np.array([18_496]), torch.tensor(18_496)],
@@ -129,7 +144,7 @@ RIGHT = {
 }
 
 WRONG = {
-    "08.size": [14, 6, 6.5, 13, 5, 11, 7.25, 49, 28, "7", [7, 7], True, (64, 7, 7)],
+    "08.size": [14, 6, 6.5, 6.75, 8, 3, 13, 5, 11, 7.25, 49, 28, "7", [7, 7], True, (64, 7, 7)],
     "08.count": [18_432, 18_464, 640, 576, 6_208, 20_480, 2_112, 320, "18496", [64, 32, 3, 3]],
     "08.frame": [
         PAPER,
@@ -142,7 +157,18 @@ WRONG = {
         float("nan"),
         [-0.1885, -0.1885],
     ],
-    "08.unpooled": [29_434, 31_370, 55_024, 60_804, 25_600, 55_035, "55,034", [55_034, 0]],
+    "08.unpooled": [
+        29_434,
+        31_370,
+        31_360,
+        55_024,
+        60_804,
+        25_600,
+        55_035,
+        "55,034",
+        [55_034, 0],
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)),
+    ],
     "08.merge": [
         _spark,
         _merge_unturned,
@@ -182,6 +208,12 @@ WRONG = {
         lambda pixels: _partners(pixels, diagonal=-np.inf, table=np.cov),
         _numbered_anew,
         _with_nan,
+        _plain_corrcoef,
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0),
+        lambda pixels: _plain_corrcoef(pixels, clean=True),
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0, clean=True, dead=True),
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0, clean=True),
+        lambda pixels: _plain_corrcoef(pixels, axis=0),
         lambda pixels: _partners(pixels)[:10],
         lambda pixels: _partners(pixels)[:, None],
         lambda pixels: np.corrcoef(np.asarray(pixels).T + 0.0)[:3],
