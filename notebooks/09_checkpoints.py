@@ -68,7 +68,7 @@ def new_run(seed):
 
 
 # %% [markdown]
-# The batches come from `Batches` of {ref}`chapter 2 <ch-batches>`. The order of a pass is a function of a seed and the number of the pass, so "the batch of step 123" means the same today and tomorrow. Then `make_steps` trains from one step to another, and keeps the weights after each, for our figure.
+# The batches come from `Batches` of {ref}`chapter 2 <ch-batches>`. The order of a pass is a function of a seed and the number of the pass, so "the batch of step 123" means the same today and tomorrow. (`batches.one_pass(epoch, start)` yields the batches of one pass from number `start` on; it does not train, unlike our function of that name in chapter 2. `next` takes the first of them.) Then `make_steps` trains from one step to another, and keeps the weights after each, for our figure.
 
 # %%
 batches = Batches(X, y, 64, shuffle=True, seed=0)
@@ -106,6 +106,7 @@ def fingerprint(model):
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # The same memory, read as bytes: nothing is converted.
         digest.update(
             tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy()
         )
@@ -447,6 +448,7 @@ good = good.getvalue()
 
 def flipped(data, rng):
     damaged = bytearray(data)
+    # 1 << k is a byte with bit k set; ^ flips that bit.
     damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
     return bytes(damaged)
 
@@ -487,7 +489,7 @@ assert abs(pattern.view(np.float32)[0] / 3.4e36 - 1) < 0.01
 # %% [markdown]
 # All 60 load, without an error or a warning, with one weight that is not what it was. If the bit was at the end of a number, nobody will ever know. If it was the highest bit of the exponent, a weight of 0.01 is now $3.4 \cdot 10^{36}$.
 #
-# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment. (It also has a checksum of 32 bits for each of its parts, by which `zipfile.ZipFile(path).testzip()` finds such a bit. `torch.load` does not look at it, and it does not cover the rest of the file.)
+# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment. (It also has a checksum of 32 bits for each of its parts, by which `zipfile.ZipFile(path).testzip()` finds such a bit. `torch.load` does not look at it, and it does not cover the rest of the file. The last two bytes of an archive without a comment say how long its comment is: 0. We write 71 there, the low byte first: seven characters `sha256:` and 64 digits.)
 
 # %%
 from mnist_course.checkpoint import load_checkpoint, save_checkpoint
@@ -577,6 +579,7 @@ import pickletools
 
 
 class Greeting:
+    # What pickle asks an object: which function makes you, and of what?
     def __reduce__(self):
         return print, ("This line was printed by a file.",)
 
@@ -730,14 +733,11 @@ torch.set_num_threads(num_threads)
 
 # %% tags=["remove-cell"]
 assert len(prints[1]) == len(prints[2]) == 1
-import shutil
-
-shutil.rmtree(folder)
 
 # %% [markdown]
 # Each is repeatable; on the machine that made this page they differ from each other. Both are right, and both networks are as good. So the promise reads: *the same machine, the same versions, the same number of threads*. A GPU takes one thing more: some of its operations add in whatever order its threads finish. With a `seed`, `fit` asks cuDNN for its repeatable ones (`torch.backends.cudnn.deterministic`); for all others there is `torch.use_deterministic_algorithms(True)`, which raises an error where no repeatable one exists. Our test of equal bits is for the CPU. Data that is prepared by worker processes adds the number of workers to the list, because each has random numbers of its own. Our checkpoints hold all this. Whoever resumes one under other conditions is told so in one line, and gets a network that is as good, but not the same.
 #
-# Why care about bits, if the other network is as good? Because "about the same" cannot be tested. The runs of our table that had forgotten something had accuracies that looked fine. A hash is equal or it is not, and if it is not, somebody forgot something.
+# Why care about bits, if the other network is as good? Because "about the same" cannot be tested. The runs of our table that had forgotten something had accuracies that looked fine. A hash is equal or it is not; and if it is not, on the same machine with the same versions and threads, somebody forgot something.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -768,7 +768,7 @@ check("09.size", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-ckp-velocity
-# (Five minutes.) Somebody resumes a run with momentum 0.9 and forgets the state of the optimizer. The slope is steady. Predict how long the first step is, as a share of the length it should have. Then: from which step on is the length right to within 10 %? (The first step has the number 1.)
+# (Five minutes.) Somebody resumes a long run with momentum 0.9 and forgets the state of the optimizer. Assume that the gradient and the learning rate are the same at every step, before and after. Predict how long the first step is, as a share of the length it should have. Then: from which step on is the length right to within 10 %? (The first step has the number 1.)
 # :::
 
 # %%
@@ -805,7 +805,7 @@ check("09.seeds", my_step_seed)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-ckp-write
-# (Twenty minutes.) `write_safely` needs all bytes in advance. Write `save_safely(path, write)`, where `write(file)` is any function that writes into an open binary file. If `write` raises an error in the middle, the old file must be as before, nothing may be left beside it, and the error must reach the caller.
+# (Twenty minutes.) `write_safely` needs all bytes in advance. Write `save_safely(path, write)`, where `write(file)` is any function that writes into an open binary file. If `write` raises an error in the middle, the old file must be as before, nothing may be left beside it, and the error must reach the caller. Keep `flush` and `fsync`, although no check can see them.
 # :::
 
 
@@ -978,3 +978,8 @@ check_solution("09.forge", forge)
 #
 # :::{solution-end}
 # :::
+
+# %% tags=["remove-cell"]
+import shutil
+
+shutil.rmtree(folder)

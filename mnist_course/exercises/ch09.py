@@ -2,10 +2,12 @@
 
 import io
 import itertools
+import os
 import random
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -49,6 +51,10 @@ def velocity(answer: Any) -> None:
         rtol=1e-3,
         atol=0,
         slips=[
+            ([0.1, 21.8543], "the share is right; steps are whole numbers: the first one beyond"),
+            ([1, 22], "the step is right; the first step has no velocity to add to its slope"),
+            ([0.1, 44], "the share is right; at step 44 only 1 % is missing, and 10 % may be"),
+            ([0.1, 7], "the share is right; at step 7 0.9^7 = 48 % are still missing"),
             ([0.1, 21], "the share is right; after 21 steps 0.9^21 = 0.109 is still missing"),
             ([0.1, 23], "the share is right; step 22 is within 10 % already"),
             ([0.9, 22], "the step is right; momentum 0.9 keeps 0.9, so a first step has the rest"),
@@ -139,11 +145,34 @@ def write(answer: Any) -> None:
             file.flush()
             raise MemoryError("in the middle")
 
-        _call_save(answer, path, good)
+        renamed: list[bytes] = []
+
+        def watched(real: Any) -> Any:
+            def move(source: Any, target: Any, **options: Any) -> Any:
+                renamed.append(Path(source).read_bytes())
+                return real(source, target, **options)
+
+            return move
+
+        with (
+            mock.patch("os.replace", watched(os.replace)),
+            mock.patch("os.rename", watched(os.rename)),
+        ):
+            try:
+                _call_save(answer, path, good)
+            except FileNotFoundError:
+                raise Wrong(
+                    "a file was missing: after the rename nothing has the other name any more; "
+                    "unlink(missing_ok=True) does not mind"
+                ) from None
         if not seen:
             raise Wrong("your function did not call write")
         if path.read_bytes() != b"new, all of it":
             raise Wrong(f"afterwards the file holds {path.read_bytes()!r}, not what was written")
+        if renamed and renamed[-1] != b"new, all of it":
+            raise Wrong(
+                "you renamed it before all of it was written: close or flush the file first"
+            )
         if seen[0] != b"old":
             raise Wrong("while it was being written, the old file was not there any more")
         try:
@@ -194,7 +223,12 @@ def forge(answer: Any) -> None:
             try:
                 content = load_checkpoint(path)
             except CheckpointError as error:
-                raise Wrong(f"load_checkpoint noticed: {str(error).split(': ')[-1]}") from None
+                reason, hint = str(error).split(": ")[-1].split(". ")[0], ""
+                if "written by torch.save" in reason:
+                    hint = "; seal it as the page seals the greeting"
+                elif "checksum" in reason:
+                    hint = "; the seal is the SHA-256 of all bytes before it, in 64 digits"
+                raise Wrong(f"load_checkpoint noticed: {reason}{hint}") from None
             model = content.get("model")
             if not isinstance(model, dict) or not isinstance(model.get("weight"), torch.Tensor):
                 raise Wrong('it loads, but holds no content["model"]["weight"] any more')

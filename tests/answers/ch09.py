@@ -85,6 +85,26 @@ def _renames_half(path, write):
         part.replace(path)
 
 
+def _renames_before_it_is_flushed(path, write):
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write(file)
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unlinks_what_is_gone(path, write):
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write(file)
+        part.replace(path)
+    finally:
+        part.unlink()
+
+
 def _needs_an_old_file(path, write):
     path.stat()
     _safely(path, write)
@@ -143,6 +163,8 @@ WRONG = {
     "09.size": [203_560, 407_120, 152_670, 814_240, 1_221_360, 50_890, "610680", [610_680] * 2],
     "09.velocity": [
         [0.1, 21],
+        [0.1, 21.8543],
+        [1, 22],
         [0.9, 22],
         [10, 22],
         [0.1, 10],
@@ -171,6 +193,8 @@ WRONG = {
         _leaves_half,
         _swallows,
         _renames_half,
+        _renames_before_it_is_flushed,
+        _unlinks_what_is_gone,
         _needs_an_old_file,
         lambda path, write: None,
         lambda path, write: _safely(path, lambda file: None),
