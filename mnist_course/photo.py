@@ -117,10 +117,16 @@ def prepare(photo: Photo | np.ndarray) -> Prepared:
                 f"What is drawn in {name} is too faint: it differs from the paper by "
                 f"{100 * found.contrast:.0f} %. Use a darker pen or more light.",
             )
-        raise PhotoError("blank", f"Nothing is drawn in {name}, or nothing that looks like ink.")
+        raise PhotoError(
+            "blank",
+            f"Nothing is drawn in {name}, or nothing that looks like ink. If there is a small "
+            "digit, crop the picture to it.",
+        )
     if found.several:
         raise PhotoError(
-            "several", f"I see more than one thing in {name}. Crop the picture to a single digit."
+            "several",
+            f"I see more than one thing in {name}. Crop the picture to a single digit; if it is "
+            "one, close the gaps between its strokes.",
         )
     near = _closer(rgb, work, found)
     if near is not None:

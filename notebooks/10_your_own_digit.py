@@ -92,7 +92,7 @@ assert (logits.argmax(axis=1) == written).sum() <= 1
 assert (logits.max(axis=1) > 1).all()
 
 # %% [markdown]
-# {numref}`fig-own-source` shows both mistakes. The first is in the titles: a probability cannot be larger than 1. The tutorial prints the largest *logit*, a score without a scale ({ref}`chapter 4 <ch-softmax-regression>`). Only the softmax of all ten makes shares of them. That is repaired in one line, and we come back to what it is worth.
+# {numref}`fig-own-source` shows two mistakes of the recipe. The first is in the titles: a probability cannot be larger than 1. The tutorial prints the largest *logit*, a score without a scale ({ref}`chapter 4 <ch-softmax-regression>`). Only the softmax of all ten makes shares of them. That is repaired in one line, and we come back to what it is worth.
 #
 # The second mistake is in the pictures. How bad is it? Let MNIST's own writers do the writing: twenty *test* digits, which the network never saw in training, each on a sheet of paper.
 
@@ -228,7 +228,7 @@ if digits.is_mnist:
     assert min(rows) > 13.49 and max(rows) < 14.51
 
 # %% [markdown]
-# All thousand, to the last bit, with every center of mass within half a pixel of row 14. (Of all 10,000 it is 9,997. In the other three a row at the edge of the box holds no ink, and our cut takes it away.) That proves two of the three steps: the box is 20 pixels long, and its center of mass decides its place. It cannot prove how the makers shrank their scans, because a digit that fills the box already is not shrunk. There, averaging (`Image.BOX`) is our choice.
+# All thousand, to the last bit, with every center of mass within half a pixel of row 14. (Rows count from 0, so the exact middle would be 13.5; this test says that MNIST's is 28 / 2. Of all 10,000 it is 9,997. In the other three a row at the edge of the box holds no ink, and our cut takes it away.) That proves the size of the box, and that its center of mass decides its place. It cannot prove how the makers shrank their scans, because a digit that fills the box already is not shrunk. There, averaging (`Image.BOX`) is our choice.
 #
 # What remains to be said is what ink *is*. Let us say: all that is darker than halfway between the darkest and the brightest pixel.
 
@@ -297,7 +297,7 @@ for stage in prepared[0].stages:
 assert [recognizer.read(p.image).digit for p in prepared] == [4, 2]
 
 # %% [markdown]
-# Go through a row of {numref}`fig-own-stages` with your finger. The paper keeps the shadow and has lost the pen, but for a faint ghost. (A sheet on a table is cut out first.) What differs from it is ink, and at first that includes the printed squares. The digit is what hangs together and is darker than the lines. Its strokes are then made about as wide as MNIST's, because a thin pen would fade in the small picture. Box and center of mass come last, and they are ours from above. What it cannot prepare, it refuses with a `PhotoError`; in the next table a refusal counts as wrong.
+# Go through a row of {numref}`fig-own-stages` with your finger. The paper keeps the shadow and has lost the pen, but for a faint ghost. (A sheet on a table is cut out first.) What differs from it is ink: the printed squares have been taken out already, and what is left beside the digit is a weak glow at the dark edges. The digit is what hangs together and is darker than that. Its strokes are then made about as wide as MNIST's, because a thin pen would fade in the small picture. Box and center of mass come last, and they are ours from above. What it cannot prepare, it refuses with a `PhotoError`. In the next table the network then gets a black image; none of these hundred pictures is refused.
 
 
 # %%
@@ -320,6 +320,8 @@ for kind in kinds:
 # %% tags=["remove-cell"]
 by_kind = {kind: count_right(probs) for kind, probs in ours.items()}
 if digits.is_mnist:
+    for kind in kinds:
+        assert all(our_recipe(picture).any() for picture in scenes[kind])
     assert min(by_kind.values()) >= 19
 assert sum(by_kind.values()) > 2 * num
 
@@ -336,6 +338,7 @@ def reliability(probs, labels, num_bins=10):
     largest, right = probs.max(axis=1), probs.argmax(axis=1) == labels  # (N,)
     bins = np.minimum((largest * num_bins).astype(int), num_bins - 1)  # (N,)
     counts = np.bincount(bins, minlength=num_bins)  # (num_bins,)
+    # With a second argument bincount adds that up in each bin.
     sums = [np.bincount(bins, what, num_bins) for what in (largest, right)]
     confidence, accuracy = sums / np.maximum(counts, 1)  # (num_bins,) each
     return confidence, accuracy, counts
@@ -349,7 +352,7 @@ def calibration_error(probs, labels, num_bins=10):
 # %% [markdown]
 # Where the promise is kept, confidence and accuracy agree in every bin. `calibration_error` is the mean distance between the two, each bin weighted by its number of answers: the **expected calibration error** {cite}`naeini2015obtaining`, in the form for many classes of {cite}`guo2017calibration`.
 #
-# Our first subject is a network of the kind that one trains first: the perceptron of {ref}`chapter 7 <ch-mlp>`, without dropout, on 2,000 digits, until it knows them by heart.
+# Our first subject is a network of the kind that one trains first: the one with two hidden layers of {ref}`chapter 7 <ch-mlp>` (a *multilayer perceptron* by its old name), without dropout, on 2,000 digits, until it knows them by heart.
 
 # %%
 import torch
@@ -539,7 +542,7 @@ for kind in ["blank", "blank in shadow", "two digits"]:
         print(f"{kind}:\n  {error}")
 
 # %% [markdown]
-# No digit, and a reason. The two mistakes of the first paragraph are mended: the number is a probability that has been checked, and the empty sheet is an empty sheet.
+# No digit, and a reason. (Two digits that touch are one thing to it, and get one answer.) Both halves of the first paragraph's sentence are mended: the number is a probability that has been checked, and the empty sheet is an empty sheet.
 #
 # ## Your own picture
 #
@@ -611,10 +614,12 @@ for name, (digit, style) in styles.items():
     others = np.unique(readings[readings != digit])
     print(f"{name:<17} {(readings == digit).sum()} of 50 right", end="")
     print(f", else read as {others}" if len(others) else "")
-    if style == 3:
-        upstroke = readings
 
 # %% tags=["remove-cell"]
+rng = np.random.default_rng(5)
+drawn = [draw_digit(1, rng, style=3) for _ in range(50)]
+images = np.stack([photo.to_mnist(ink) for ink in drawn])  # (50, 28, 28)
+upstroke = recognizer.probabilities(images).argmax(axis=1)  # (50,)
 assert 35 <= (upstroke == 1).sum() <= 48
 assert set(upstroke) == {1, 7}
 
@@ -662,7 +667,7 @@ check("10.box", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-temperature
-# (Five minutes; guess before you compute.) A network that knows two digits only gives its answer a probability of 0.99. What is this probability at the temperature $T = 2$? *Hint:* which difference of two logits makes 0.99?
+# (Five minutes; guess before you compute.) A network knows two digits and no others, and gives its answer a probability of 0.99. What is this probability at the temperature $T = 2$? *Hint:* which difference of two logits makes 0.99?
 # :::
 
 # %%
@@ -672,7 +677,7 @@ check("10.temperature", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-shift
-# (Ten minutes; change one line of the preparation and predict the effect.) How much does centering matter? Write a function that moves an image by whole pixels; paper moves in, and what moves out is lost. Predict: from which shift to the right on does the network read fewer than nine in ten of the digits? Then measure it on the first thousand validation digits.
+# (Ten minutes; predict before you measure.) How much does centering matter? Write a function that moves an image by whole pixels, to the left and up if the numbers are negative; paper, which is 0 in MNIST's images, moves in, and what moves out is lost. (Moved by 28 or more, nothing is left.) Predict: from which shift to the right on does the network read fewer than nine in ten of the digits? Then measure it on the first thousand validation digits.
 # :::
 
 
@@ -686,7 +691,7 @@ check("10.shift", shifted)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-threshold
-# (Fifteen minutes.) Write what {numref}`fig-own-threshold` needs, for one threshold: the share of digits that are answered, because their confidence is not below the threshold, and the share of wrong answers among these. If none is answered, both are 0. Which threshold would you choose for reading postal codes, where a letter that goes astray costs fifty times as much as one that somebody reads by hand?
+# (Fifteen minutes.) Write a function that says what one threshold of {numref}`fig-own-threshold` does: the share of digits that are answered (from 0 to 1, not in percent), because their confidence is not below the threshold, and the share of wrong answers among these. If none is answered, both are 0. Which threshold would you choose for reading postal codes, where a letter that goes astray costs fifty times as much as one that somebody reads by hand?
 # :::
 
 
@@ -721,7 +726,7 @@ summary()
 #
 # * A network knows the pictures that it was trained on. Prepare yours as those were: light on dark, in a box of 20×20, centered by its mass. MNIST's own digits come back from these steps to the last bit.
 # * A probability is a promise that can be checked with a reliability diagram, on data that was not trained on; one temperature mends much.
-# * Answers below a threshold go to a human being; pictures without a digit are refused before the network is asked.
+# * Answers below a threshold go to a human being; pictures without ink, or with several things side by side, are refused before the network is asked. A letter, or two digits that touch, still get an answer.
 # * What remains wrong is broken, ambiguous, or written in a way that is rare in the training set.
 #
 # Next: everything on this page worked because the network had learned something. What if it does not? {ref}`The next chapter <ch-debugging>` meets the mistakes of real tutorials, and a doctor that finds them.
@@ -829,7 +834,7 @@ for threshold in (0.3, 0.8, 0.9, 0.98):
     print(f"{100 * errors:.2f} % of them wrong, price {price:.0f}")
 
 # %% [markdown]
-# If the probabilities keep their word, no search is needed: an answer with the confidence $p$ costs $50 (1 - p)$ on average, and somebody's work costs 1. So answer where $p \ge 0.98$. That is what calibrated probabilities are good for.
+# If the probabilities keep their word, no search is needed: an answer with the confidence $p$ costs $50 (1 - p)$ on average, and somebody's work costs 1. So answer where $p \ge 0.98$. (Search these 5,000 digits, and another threshold will come out a little cheaper. A few mistakes lie between the two, and that is chance.) That is what calibrated probabilities are good for.
 #
 # :::{solution-end}
 # :::

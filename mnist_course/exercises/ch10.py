@@ -27,6 +27,7 @@ def mass(answer: Any) -> None:
             ([1.25, 2.25], "each pixel counts as much as its ink, not once"),
             ([1, 1.5], "that is the middle of the picture; where is the ink?"),
             ([2.5, 3.625], "rows and columns count from 0"),
+            ([3, 5.25], "divide by all the ink, 8, not by the number of inked pixels"),
             ([12, 21], "these are the sums; divide by all the ink, 8"),
             ([4, 7], "divide by all the ink, 8, not by the number of rows"),
         ],
@@ -45,6 +46,8 @@ def box(answer: Any) -> None:
             ([3, 20], "height first, then width; this digit stands upright"),
             ([28, 28], "that is the whole image; the digit is scaled into a box of 20×20"),
             ([28, 4], "the longer side becomes 20, not 28"),
+            ([28, 4.2], "the longer side becomes 20, not 28"),
+            ([133.3, 20], "the longer side has to fit, too"),
             ([240, 36], "these are the pixels of the photo; scale them"),
             ([133, 20], "the longer side has to fit, too"),
             ([240 * 20 / 36, 20], "the longer side has to fit, too"),
@@ -65,6 +68,8 @@ def temperature(answer: Any) -> None:
             (0.9801, "that is the square; which logits have this softmax?"),
             (0.99**0.5, "that is the root of one probability; the other one changes as well"),
             (0.745, "halfway to one half would be too simple; which logits have this softmax?"),
+            (0.6201, "0.99 is a probability, not a logit; first find the difference of the logits"),
+            (0.6213, "0.99 is a probability, not a logit; first find the difference of the logits"),
             (1 - right, "that is the probability of the other digit"),
             (100 * right, "hand in a share of 1, not percent"),
             (0.99**2 / (0.99**2 + 0.01**2), "you multiplied the logits by 2; divide them"),
@@ -78,10 +83,18 @@ def shift(answer: Any) -> None:
     for right, down in ((3, 0), (0, 4), (-2, 0), (0, -5), (6, -3), (0, 0), (28, 0), (-40, 2)):
         image = random.integers(1, 256, (28, 28)).astype(np.uint8)
         rolled = np.roll(image, (down, right), axis=(0, 1))
+        expected = _moved(image, right, down)
+        white = np.where(_moved(np.ones_like(image), right, down) == 1, expected, 255)
+        got = as_array(call(answer, image, right, down))
+        if got.shape != image.shape:
+            raise Wrong(
+                f"shifted(image, {right}, {down}) has the shape {got.shape}, expected (28, 28)"
+            )
         expect_array(
-            call(answer, image, right, down),
-            _moved(image, right, down),
+            got,
+            expected,
             slips=[
+                (white, "paper is 0 in MNIST's images: they are white on black"),
                 (rolled, "what leaves on one side must not come back on the other (np.roll)"),
                 (_moved(image, down, right), "right is along the columns, the second axis"),
                 (_moved(image, -right, -down), "that is the opposite direction"),
@@ -117,6 +130,7 @@ def threshold(answer: Any) -> None:
                 ([answered, (wrong & taken).mean()], "count errors among the answered, not all"),
                 ([answered, 1 - errors], "the second number is the share of wrong answers"),
                 ([errors, answered], "the share that is answered comes first"),
+                ([100 * answered, 100 * errors], "shares from 0 to 1 are asked for, not percent"),
                 ([taken.sum(), (wrong & taken).sum()], "shares are asked for, not numbers"),
                 ([answered, wrong[~taken].mean() if (~taken).any() else 0.0],
                  "these are the errors among those that are not answered"),

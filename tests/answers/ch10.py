@@ -68,6 +68,7 @@ WRONG = {
         [1.25, 2.25],
         [2.5, 3.625],
         [12, 21],
+        [3, 5.25],
         1.5,
         [float("nan")] * 2,
         [[1.5, 2.625]],
@@ -91,6 +92,7 @@ WRONG = {
         lambda image, right, down: _sliced(image, -right, -down),
         lambda image, right, down: _sliced(image, right, -down),
         lambda image, right, down: image,
+        lambda image, right, down: 255 - _sliced(255 - image, right, down),
         lambda image, right, down: _sliced(image, right, down)[None],
         lambda image, right, down: None,
         lambda image, right, down: np.full((28, 28), np.nan),
@@ -98,6 +100,7 @@ WRONG = {
     "10.threshold": [
         _unguarded,
         lambda p, y, t: (1 - _loop(p, y, t)[0], _loop(p, y, t)[1]),
+        lambda p, y, t: tuple(100 * share for share in _loop(p, y, t)),
         lambda p, y, t: (_loop(p, y, t)[0], _loop(p, y, t)[0] * _loop(p, y, t)[1]),
         lambda p, y, t: (_loop(p, y, t)[0], 1 - _loop(p, y, t)[1]),
         lambda p, y, t: _loop(p, y, t)[::-1],
