@@ -81,7 +81,9 @@ def batch_of(step):
 
 # %%
 def make_steps(run, first, last):
-    run["model"].train()  # whoever measured it may have left it in eval()
+    run[
+        "model"
+    ].train()  # whoever measured it may have left it in evaluation mode
     weights = []
     for step in range(first, last):
         X, y = batch_of(step)

@@ -173,20 +173,20 @@ named("ReLU on the scores", "output")
 #
 # ## Mistakes that stop the program
 #
-# The kindest mistakes raise an exception. Here are four lines from three tutorials. `exec` runs a line that stands in a text, so that one exception does not stop the others. What is wrong with each?
+# The kindest mistakes raise an exception. Here are four lines from three tutorials. Each is put into a function without a name (`lambda`), so that one exception does not stop the others. What is wrong with each?
 
 # %% tags=["nbval-check-output"]
 batches = Batches(torch.rand(8, 784), torch.arange(8), 4, shuffle=False)
 weight, logits = torch.ones(3), torch.ones(3, 10)
-lines = [
-    "nn.linear(784, 512)",
-    "init.normal_(weight)",
-    "iter(batches).next()",
-    "target = (where); F.cross_entropy(logits, target)",
-]
-for line in lines:
+lines = {
+    "nn.linear(784, 512)": lambda: nn.linear(784, 512),
+    "init.normal_(weight)": lambda: init.normal_(weight),
+    "iter(batches).next()": lambda: iter(batches).next(),
+    "target = (where)": lambda: F.cross_entropy(logits, (where)),
+}
+for line, run_it in lines.items():
     try:
-        exec(line)
+        run_it()
     except Exception as error:
         print(f"{line}\n    {type(error).__name__}: {error}")
 
@@ -786,7 +786,7 @@ check("11.step", repaired_step)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-debug-measure
-# (A quarter of an hour.) Repair this measurement. It has three mistakes, and whoever mends the first easily makes a fourth, which hurts only later. It should return the mean loss and the share of right answers, both over the examples, and leave the model in the mode in which it came.
+# (A quarter of an hour.) Repair this measurement. It has three mistakes, and whoever mends the first is likely to make a fourth, which hurts only later. It should return the mean loss and the share of right answers, both over the examples, and leave the model in the mode in which it came.
 #
 # ```python
 # def repaired_measure(model, loader):
