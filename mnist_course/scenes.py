@@ -556,44 +556,44 @@ def _reopened(image: Image.Image, form: str, **options: Any) -> Image.Image:
     return Image.open(file)
 
 
-@_kind("white on black", "D0: as in MNIST, 28x28")
+@_kind("white on black", "as in MNIST, 28x28")
 def _(hand: Hand) -> Image.Image:
     if isinstance(hand.source, np.ndarray) and hand.source.shape == (28, 28):
         return Image.fromarray(hand.source)
     return to_image(place(hand.ink(20, 2.5), (28, 28), (0.5, 0.5)))
 
 
-@_kind("black on white", "D1: black ink on white paper")
+@_kind("black on white", "black ink on white paper")
 def _(hand: Hand) -> Image.Image:
     return to_image(photograph(hand.sheet(), hand.rng))
 
 
-@_kind("blue on yellow", "D2: a blue pen on yellow paper")
+@_kind("blue on yellow", "a blue pen on yellow paper")
 def _(hand: Hand) -> Image.Image:
     ink = hand.sheet()
     return to_image(photograph(ink, hand.rng, paper=(1, 0.93, 0.45), pen=(0.15, 0.2, 0.7)))
 
 
-@_kind("red pen", "D2: a red pen on white paper")
+@_kind("red pen", "a red pen on white paper")
 def _(hand: Hand) -> Image.Image:
     return to_image(photograph(hand.sheet(), hand.rng, pen=(0.85, 0.1, 0.12), noise=0.01))
 
 
-@_kind("pencil", "D3: a pencil, low contrast")
+@_kind("pencil", "a pencil, pale on white paper")
 def _(hand: Hand) -> Image.Image:
     gray = hand.rng.uniform(0.62, 0.75)
     paper = (0.9, 0.9, 0.88)
     return to_image(photograph(hand.sheet(), hand.rng, paper=paper, pen=(gray,) * 3, noise=0.01))
 
 
-@_kind("small in a corner", "D4: a small digit in a corner of the sheet")
+@_kind("small in a corner", "a small digit in a corner of the sheet")
 def _(hand: Hand) -> Image.Image:
     ink = hand.ink(int(hand.rng.integers(34, 60)))
     at = ((0.06, 0.94)[int(hand.rng.integers(2))], (0.06, 0.94)[int(hand.rng.integers(2))])
     return to_image(photograph(place(ink, (400, 400), at), hand.rng))
 
 
-@_kind("transparent", "D5: black strokes on nothing")
+@_kind("transparent", "black strokes on nothing")
 def _(hand: Hand) -> Image.Image:
     ink = hand.sheet()
     pixels = np.zeros((*ink.shape, 4), np.uint8)
@@ -601,7 +601,7 @@ def _(hand: Hand) -> Image.Image:
     return _reopened(Image.fromarray(pixels, "RGBA"), "PNG")
 
 
-@_kind("turned by EXIF", "D6: lies on its side, and says so in its EXIF data")
+@_kind("turned by EXIF", "lies on its side, and says so in its EXIF data")
 def _(hand: Hand) -> Image.Image:
     upright = to_image(photograph(hand.sheet(), hand.rng))
     tag, turn = [(6, Image.Transpose.ROTATE_90), (3, Image.Transpose.ROTATE_180),
@@ -611,19 +611,19 @@ def _(hand: Hand) -> Image.Image:
     return _reopened(upright.transpose(turn), "JPEG", exif=exif, quality=90)
 
 
-@_kind("16 bits", "D7: a PNG with 16 bits per pixel, of which a camera may use 12")
+@_kind("16 bits", "a PNG with 16 bits per pixel, of which a camera may use 12")
 def _(hand: Hand) -> Image.Image:
     largest = int(hand.rng.choice([65535, 4095]))
     gray = photograph(hand.sheet(), hand.rng)[..., 0]
     return _reopened(Image.fromarray(np.rint(largest * gray).astype(np.uint16)), "PNG")
 
 
-@_kind("CMYK", "D8: a JPEG in printing colors")
+@_kind("CMYK", "a JPEG in printing colors")
 def _(hand: Hand) -> Image.Image:
     return _reopened(to_image(photograph(hand.sheet(), hand.rng)).convert("CMYK"), "JPEG")
 
 
-@_kind("animated", "D9: a GIF with two frames")
+@_kind("animated", "a GIF with two frames")
 def _(hand: Hand) -> Image.Image:
     first, second = (to_image(photograph(hand.sheet(), hand.rng)) for _ in range(2))
     second = second.resize(first.size)
@@ -647,14 +647,14 @@ def _line_color(rng: np.random.Generator) -> tuple[float, float, float]:
     return colors[int(rng.integers(len(colors)))]
 
 
-@_kind("grid paper", "D10: paper with printed squares")
+@_kind("grid paper", "paper with printed squares")
 def _(hand: Hand) -> Image.Image:
     ink, rng = hand.sheet(), hand.rng
     lines, line = _squares(ink.shape, rng), _line_color(rng)
     return to_image(photograph(ink, rng, lines=lines, line=line))
 
 
-@_kind("shadow", "D11: light that falls off to one side")
+@_kind("shadow", "light that falls off to one side")
 def _(hand: Hand) -> Image.Image:
     ink = hand.sheet()
     light = gradient(ink.shape, hand.rng, hand.rng.uniform(0.15, 0.4))
@@ -662,7 +662,7 @@ def _(hand: Hand) -> Image.Image:
     return to_image(photograph(ink, hand.rng, pen=pen, light=light))
 
 
-@_kind("grid and shadow", "D12: both at once")
+@_kind("grid and shadow", "both at once")
 def _(hand: Hand) -> Image.Image:
     ink, rng = hand.sheet(), hand.rng
     lines, line = _squares(ink.shape, rng), _line_color(rng)
@@ -670,32 +670,32 @@ def _(hand: Hand) -> Image.Image:
     return to_image(photograph(ink, rng, lines=lines, line=line, light=light))
 
 
-@_kind("dark table", "D13: the sheet lies on a dark table")
+@_kind("dark table", "the sheet lies on a dark table")
 def _(hand: Hand) -> Image.Image:
     picture = photograph(hand.sheet(), hand.rng, paper=(0.93, 0.93, 0.9))
     rng = hand.rng
     return to_image(on_table(picture, rng, rng.uniform(0.08, 0.35), rng.uniform(0.05, 0.3)))
 
 
-@_kind("sensor noise", "D14: a camera at night")
+@_kind("sensor noise", "a camera at night")
 def _(hand: Hand) -> Image.Image:
     noise = hand.rng.uniform(0.05, 0.12)
     return to_image(photograph(hand.sheet(), hand.rng, paper=(0.85,) * 3, noise=noise))
 
 
-@_kind("thin pen", "D14: a line of 1 to 2 % of the digit's height")
+@_kind("thin pen", "a line of 1 to 2 % of the digit's height")
 def _(hand: Hand) -> Image.Image:
     pen = hand.rng.uniform(2, 5)
     return to_image(photograph(hand.sheet(0.6, pen), hand.rng, noise=0.005))
 
 
-@_kind("2:1", "D14: a picture twice as wide as high, or as high as wide")
+@_kind("2:1", "a picture twice as wide as high, or as high as wide")
 def _(hand: Hand) -> Image.Image:
     shape = (240, 480) if hand.rng.random() < 0.5 else (480, 240)
     return to_image(photograph(hand.sheet(shape=shape), hand.rng))
 
 
-@_kind("two digits", "D15: to be refused")
+@_kind("two digits", "two digits side by side, to be refused")
 def _(hand: Hand) -> Image.Image:
     rng = hand.rng
     side = int(rng.integers(240, 420))
@@ -713,7 +713,7 @@ def _(hand: Hand) -> Image.Image:
     return to_image(photograph(sheet, rng))
 
 
-@_kind("blank", "D16: an empty page, to be refused")
+@_kind("blank", "an empty page, to be refused")
 def _(hand: Hand) -> Image.Image:
     rng = hand.rng
     paper = (1, 1, 1) if rng.random() < 0.5 else (rng.uniform(0.6, 1),) * 3
@@ -721,14 +721,14 @@ def _(hand: Hand) -> Image.Image:
     return to_image(photograph(np.zeros((300, 300)), rng, paper=paper, noise=noise, grain=0.01))
 
 
-@_kind("blank in shadow", "D17: an empty page under uneven light, to be refused")
+@_kind("blank in shadow", "an empty page under uneven light, to be refused")
 def _(hand: Hand) -> Image.Image:
     rng, shape = hand.rng, (300, 300)
     light = gradient(shape, rng) if rng.random() < 0.5 else cast_shadow(shape, rng, soft=0.05)
     return to_image(photograph(np.zeros(shape), rng, light=light, noise=0.01))
 
 
-@_kind("all one color", "D17: all transparent, all black, or a single pixel, to be refused")
+@_kind("all one color", "all transparent, all black, or a single pixel, to be refused")
 def _(hand: Hand) -> Image.Image:
     return [
         lambda: Image.new("RGBA", (200, 200), (0, 0, 0, 0)),
