@@ -122,9 +122,7 @@ def main() -> None:
     options = parser.parse_args()
     recognizer = Recognizer()
     print(f"{'kind':22s}{'n':>6s}{'right %':>9s}{'refused':>9s}{'wrong':>9s}{'sure':>9s}{'ms':>9s}")
-    lines = [
-        ["kind", "what it is", "read %", "refused %", "misread %", "of these sure (above 0.9) %"]
-    ]
+    lines = [["kind", "what it is", "read %", "refused %", "misread %", "sure and misread %"]]
     for kind in options.kinds or scenes.KINDS:
         tally = read_scenes(kind, options.digits, recognizer, options.mnist)
         print(tally.row(kind), flush=True)

@@ -1,11 +1,14 @@
 """Scenes: the same seed gives the same picture, and `photo` gets the digit out of each."""
 
+import csv
+
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
 
 from mnist_course import scenes
+from mnist_course.chapters import ROOT
 from mnist_course.photo import PhotoError, from_image, prepare, to_mnist
 
 REFUSED = {
@@ -90,3 +93,13 @@ def test_the_skeleton_is_thin_connected_and_inside():
     assert ndimage.label(thin, np.ones((3, 3)))[1] == 1
     blocks = thin[:-1, :-1] & thin[1:, :-1] & thin[:-1, 1:] & thin[1:, 1:]
     assert blocks.sum() < 5
+
+
+def test_the_table_in_the_book_speaks_of_every_kind_of_scene():
+    with open(ROOT / "book" / "photos.csv", encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head[:2] == ["kind", "what it is"]
+    assert {kind: what for kind, what, *_ in rows} == scenes.KINDS
+    for kind, _, *numbers in rows:
+        read, refused, misread, sure = map(float, numbers)
+        assert abs(read + refused + misread - 100) < 0.2 and sure <= misread, kind
