@@ -326,7 +326,7 @@ if digits.is_mnist:
 assert sum(by_kind.values()) > 2 * num
 
 # %% [markdown]
-# The network is the same in all four columns. What has changed is what it is shown. (Twenty digits of five kinds make a quick table. `benchmarks/photos.py` makes a long one.)
+# The network is the same in all four columns. What has changed is what it is shown. (Twenty digits of five kinds make a quick table. {ref}`The page of results <results>` has the long one.)
 #
 # ## Is 0.97 a probability?
 #
