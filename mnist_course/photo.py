@@ -11,6 +11,7 @@ Taught in: chapter 10, "Your own digit".
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -245,7 +246,9 @@ def _look(rgb: np.ndarray, softness: float = 1.0) -> _Found:
     quiet = _without_noise(rgb)
     slope = np.max([_slope(quiet[..., c]) for c in range(3)], axis=0)
     ways = [(dark, window) for dark in (True, False) for window in WINDOWS]
-    found = [_look_for(quiet, slope, dark, window, softness) for dark, window in ways]
+    with ThreadPoolExecutor(2) as pool:  # filters let other threads run
+        tasks = [pool.submit(_look_for, quiet, slope, *way, softness) for way in ways]
+    found = [task.result() for task in tasks]
     best = max(found, key=lambda f: f.rank)
     best.faint = best.score < LEAST_SCORE and any(f.faint for f in found)
     if best.faint:

@@ -8,6 +8,7 @@ Taught in: chapter 10, "Your own digit".
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import warnings
@@ -20,7 +21,9 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")  # Pillow opens 40 more, some unsafe
+_READERS = {"PNG": "Png", "JPEG": "Jpeg", "GIF": "Gif", "BMP": "Bmp", "WEBP": "WebP",
+            "TIFF": "Tiff"}  # fmt: skip
+FORMATS = tuple(_READERS)  # Pillow opens 40 more, some unsafe
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = {"JPEG": 64_000_000, "MPO": 64_000_000, "WEBP": 16_000_000}  # JPEG shrinks as it opens
 MAX_PIXELS_OTHER = 26_000_000
@@ -83,6 +86,8 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
     """
     from PIL import Image
 
+    for name in FORMATS:  # asked for a reader that it has not loaded, Pillow loads all it has
+        importlib.import_module(f"PIL.{_READERS[name]}ImagePlugin")
     path = Path(path)
     head = _head(path)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
