@@ -3,4 +3,8 @@
 Importing it loads neither torch nor matplotlib: each module brings only what it needs.
 """
 
+from mnist_course import moved as _moved
+
 __version__ = "0.1.0"
+
+_moved.announce()

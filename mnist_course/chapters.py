@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_course.data import load_data
+from mnist_course.errors import CourseError
 from mnist_course.files import atomic_write
 from mnist_course.progress import HEADLINE, progress, say
 
@@ -24,7 +25,7 @@ RUNS = ROOT / "_build" / "run"  # a log, the figures and a record of every chapt
 CELL_SECONDS = 110  # a cell that takes longer is taken for an endless loop
 
 
-class ChapterError(RuntimeError):
+class ChapterError(CourseError, RuntimeError):
     """A chapter cannot be found or run; the message names it and the next step."""
 
 
