@@ -26,6 +26,8 @@ FLOORS = [
     ["scenes", "training", "exercises"],
     ["recipes"],
     ["recognizer"],
+    ["chapters.places", "chapters.pair"],
+    ["chapters.scripts", "chapters.notebooks"],
     ["chapters", "solved"],
     ["cli"],
     ["__main__"],

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-from mnist_course import chapters, plots
+from mnist_course import plots
 from mnist_course.chapters import (
     ChapterError,
     chapter_environment,
@@ -18,8 +18,11 @@ from mnist_course.chapters import (
     execute_notebooks,
     find_chapters,
     format_table,
+    notebooks,
+    places,
     run_chapters,
     same_cells,
+    scripts,
 )
 from tests.conftest import names_in
 
@@ -55,10 +58,11 @@ def course(tmp_path, monkeypatch, digits):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(chapters, "ROOT", tmp_path)
-    monkeypatch.setattr(chapters, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(chapters, "RUNS", tmp_path / "_build" / "run")
-    monkeypatch.setattr(chapters, "load_data", lambda: digits)
+    for room in (places, scripts, notebooks):
+        monkeypatch.setattr(room, "ROOT", tmp_path, raising=False)
+        monkeypatch.setattr(room, "NOTEBOOKS", tmp_path / "notebooks", raising=False)
+        monkeypatch.setattr(room, "RUNS", tmp_path / "_build" / "run", raising=False)
+        monkeypatch.setattr(room, "load_data", lambda: digits, raising=False)
     monkeypatch.delenv("MNIST_COURSE_DEVICE", raising=False)
     return tmp_path
 
@@ -97,7 +101,7 @@ def test_an_unknown_chapter_is_refused_with_those_that_there_are(course, name):
 
 
 def test_a_folder_without_chapters_says_how_to_get_them(course, monkeypatch):
-    monkeypatch.setattr(chapters, "NOTEBOOKS", course / "empty")
+    monkeypatch.setattr(places, "NOTEBOOKS", course / "empty")
     with pytest.raises(ChapterError, match="Clone it"):
         find_chapters()
 
@@ -157,9 +161,9 @@ def choose_a_device(course, monkeypatch):
 
 
 def find_other_data(course, monkeypatch):
-    digits = chapters.load_data()
+    digits = scripts.load_data()
     source = "practice set" if digits.is_mnist else "MNIST"
-    monkeypatch.setattr(chapters, "load_data", lambda: dataclasses.replace(digits, source=source))
+    monkeypatch.setattr(scripts, "load_data", lambda: dataclasses.replace(digits, source=source))
 
 
 def lose_the_record(course, monkeypatch):
@@ -238,7 +242,7 @@ def test_wrong_data_stops_everything_before_it_begins(course, monkeypatch):
     def wrong():
         raise ValueError("no data")
 
-    monkeypatch.setattr(chapters, "load_data", wrong)
+    monkeypatch.setattr(scripts, "load_data", wrong)
     with pytest.raises(ValueError, match="no data"):
         run_chapters()
     assert not (course / "_build").exists()
@@ -384,7 +388,7 @@ def test_cells_are_compared_by_kind_text_and_tags(script, old, new, same):
 def real(course, monkeypatch, digits):
     """Pretend that the digits are MNIST's: the tiny chapters look at none."""
     pretended = dataclasses.replace(digits, source="MNIST")
-    monkeypatch.setattr(chapters, "load_data", lambda: pretended)
+    monkeypatch.setattr(notebooks, "load_data", lambda: pretended)
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -431,7 +435,7 @@ def test_a_warning_is_not_published(script, real):
 
 def test_without_mnist_no_notebook_is_written(script, monkeypatch, digits):
     practice = dataclasses.replace(digits, source="practice set")
-    monkeypatch.setattr(chapters, "load_data", lambda: practice)
+    monkeypatch.setattr(notebooks, "load_data", lambda: practice)
     with pytest.raises(ChapterError, match=r"real MNIST.*Set MNIST_COURSE_DATA"):
         execute_notebooks(["1"])
     assert not script.with_suffix(".ipynb").exists()
