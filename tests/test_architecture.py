@@ -11,7 +11,7 @@ from mnist_course.chapters import ROOT
 PACKAGE = ROOT / "mnist_course"
 # Each module may import only from those before it.
 FLOORS = [
-    ["files", "progress", "results", "mnist_form", "pictures"],
+    ["files", "progress", "results", "mnist_form", "pictures", "threads"],
     ["idx", "by_hand.inputs", "device", "plots", "checks"],
     ["by_hand.losses", "by_hand.network", "by_hand.optimizers", "graphs", "download"],
     ["practice", "by_hand.convolution", "by_hand.calibration"],
@@ -26,7 +26,8 @@ FLOORS = [
     ["scenes", "training", "exercises"],
     ["recipes"],
     ["recognizer"],
-    ["chapters.places", "chapters.pair"],
+    ["chapters.places"],
+    ["chapters.pair"],
     ["chapters.scripts", "chapters.notebooks"],
     ["chapters", "solved"],
     ["cli"],

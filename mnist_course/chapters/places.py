@@ -6,10 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnist_course.threads import SETTINGS
+
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "_build" / "run"  # a log, the figures and a record of every chapter that ran
-CELL_SECONDS = 110  # a cell that takes longer is taken for an endless loop
+# A cell that takes longer is taken for an endless loop. One that trains takes a minute on a good
+# processor, and several on a slow one that has something else to do.
+CELL_SECONDS = 300
 
 
 class ChapterError(RuntimeError):
@@ -34,7 +38,7 @@ def find_chapters(names: Sequence[str] = ()) -> list[Path]:
     ChapterError
         If there are no chapters here, or one of the names fits none.
     """
-    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+    found = sorted(path for path in NOTEBOOKS.glob("[0-9][0-9]_*.py") if "." not in path.stem)
     if not found:
         raise ChapterError(
             f"there are no chapters in {NOTEBOOKS}: the course runs from a clone of its "
@@ -67,7 +71,7 @@ def chapter_environment(data: str) -> dict[str, str]:
     dict
         A copy of this process's environment, with the settings that make runs repeatable.
     """
-    environment = os.environ.copy()
+    environment = {**SETTINGS, **os.environ}  # a reader who chose something else keeps it
     # A backend named in the environment would reach the kernels and lose the figures there.
     environment.pop("MPLBACKEND", None)
     environment.update(
@@ -75,10 +79,6 @@ def chapter_environment(data: str) -> dict[str, str]:
         MNIST_COURSE_ANNOUNCED="1",
         MNIST_COURSE_FIGURES=str(RUNS / "figures"),
         MNIST_COURSE_PROGRESS="lines",
-        # Threads that spin while they wait make a busy machine several times slower.
-        OMP_WAIT_POLICY=os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-        # The matrices are small: a second BLAS thread would mostly wait for the first.
-        OPENBLAS_NUM_THREADS=os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         PYTHONHASHSEED="0",
         PYTHONIOENCODING="utf-8",
     )

@@ -11,7 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_course.chapters.places import ROOT, RUNS, chapter_environment, find_chapters
+from mnist_course.chapters.places import (
+    ROOT,
+    RUNS,
+    ChapterError,
+    chapter_environment,
+    find_chapters,
+)
 from mnist_course.data import load_data
 from mnist_course.files import atomic_write
 from mnist_course.progress import HEADLINE, progress, say
@@ -54,9 +60,10 @@ def run_chapters(names: Sequence[str] = (), force: bool = False) -> list[Run]:
     chapters = find_chapters(names)
     digits = load_data()  # once for all: what is found here is handed to every chapter
     environment = chapter_environment(str(digits.folder) if digits.is_mnist else "practice")
+    where = _describe_device()
     runs = []
     for path in progress(chapters, "chapters", unit="chapter"):
-        key = _key(path, digits.source, environment)
+        key = _key(path, digits.source, where)
         old = _last_run(path.stem)
         if not force and old is not None and old.ok and old.key == key:
             say(f"  {path.stem:<26} unchanged, {old.seconds:.0f} s when it ran")
@@ -126,10 +133,22 @@ def _last_run(chapter: str) -> Run | None:
         return None
 
 
-def _key(path: Path, source: str, environment: dict[str, str]) -> str:
+def _key(path: Path, source: str, where: str) -> str:
     """Return a hash of what the result of a chapter depends on."""
-    parts = [path.read_bytes(), source.encode(), sys.version.encode()]
-    parts += [p.read_bytes() for p in sorted((ROOT / "mnist_course").rglob("*.py"))]
-    parts += [(ROOT / "requirements.txt").read_bytes()]
-    parts += [environment.get("MNIST_COURSE_DEVICE", "").encode()]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    package = ROOT / "mnist_course"
+    inside = sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    digest = hashlib.sha256("\0".join([source, where, sys.version]).encode())
+    for file in (path, ROOT / "requirements.txt", *inside):
+        content = file.read_bytes()
+        digest.update(f"\0{file.relative_to(ROOT)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _describe_device() -> str:
+    """Return what the chapters will compute on, as the device that is really there."""
+    from mnist_course.device import describe, device
+
+    try:
+        return describe(device())
+    except ValueError as error:
+        raise ChapterError(str(error)) from None
