@@ -17,8 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 UV := uv==0.13.9
 INSTALLED := .venv/.installed
-CODE := $(wildcard mnist_course/*.py mnist_course/*/*.py mnist_course/*.mplstyle \
-  mnist_course/results.json mnist_course/weights/*)
+CODE := $(wildcard mnist_course/*.* mnist_course/*/*.*)
 CHAPTERS := $(wildcard notebooks/*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 PAGES := _config.yml _toc.yml $(wildcard book/* book/*/* book/*/draw/*)

@@ -23,10 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_course import scenes
 from mnist_course.data import load_data
 from mnist_course.files import atomic_write
-from mnist_course.photo import PhotoError, from_image, prepare
+from mnist_course.photo import PhotoError, from_image, prepare, scenes
 from mnist_course.recognizer import Recognizer
 
 TO_REFUSE = ("two digits", "blank", "blank in shadow", "all one color")

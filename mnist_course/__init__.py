@@ -4,8 +4,10 @@ Importing it loads neither torch nor matplotlib: each module brings only what it
 what their threads need, so chapters import it before them.
 """
 
-from mnist_course.threads import set_threads
-
-set_threads()
+from mnist_course import moved as _moved
+from mnist_course import threads as _threads
 
 __version__ = "0.1.0"
+
+_threads.set_threads()
+_moved.announce()

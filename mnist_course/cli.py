@@ -116,8 +116,8 @@ def train(
     With --checkpoint the run may be interrupted at any moment, even by a power cut. The same
     command with --resume goes on from there, and ends with the same weights to the last bit.
     """
-    from mnist_course import recipes
     from mnist_course.files import SaveError
+    from mnist_course.training import recipes
 
     if model not in recipes.RECIPES:
         known = "\n".join(f"  {key:<13} {r.title}" for key, r in recipes.RECIPES.items())
@@ -162,9 +162,9 @@ def results() -> None:
 def exercises() -> None:
     """Show which exercises are solved, as the saved notebooks tell."""
     from mnist_course.chapters import NOTEBOOKS
-    from mnist_course.solved import format_progress, read_progress
+    from mnist_course.exercises.solved import format_solved, solved_exercises
 
-    click.echo(format_progress(read_progress(NOTEBOOKS)))
+    click.echo(format_solved(solved_exercises(NOTEBOOKS)))
 
 
 @main.command()
@@ -181,7 +181,7 @@ def predict(
     if all were read, 1 if some were refused (blank, two digits, not a picture), and 2 if nothing
     could be tried. An answer with a low probability is marked as unsure; it counts as read.
     """
-    from mnist_course import recognizer
+    from mnist_course.recognizer import recognizer
 
     try:
         network = recognizer.Recognizer(weights)
@@ -214,9 +214,9 @@ def weights(checkpoint: str | None, to: str | None, page: str | None) -> None:
     measured on the test digits. CHECKPOINT may also be a weights file. Without it, the weights of
     the package are written for the page of the built book.
     """
-    from mnist_course import recognizer
     from mnist_course.data import DataError
     from mnist_course.files import SaveError
+    from mnist_course.recognizer import recognizer
 
     page = page or (None if checkpoint else "_build/html/_static/draw/weights.js")
     if checkpoint and not to and not (page and checkpoint.endswith(".npz")):

@@ -14,7 +14,7 @@ import torch
 VARIABLE = "MNIST_COURSE_DEVICE"
 
 
-def device() -> torch.device:
+def pick_device() -> torch.device:
     """Return the device that the course computes on: CUDA, else MPS, else the CPU.
 
     ``MNIST_COURSE_DEVICE`` (``cpu``, ``cuda``, ``cuda:1``, ``mps``) overrides the choice.

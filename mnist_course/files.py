@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from mnist_course.errors import CourseError
+
 LEFTOVER_SECONDS = 3600.0  # a temporary file that rests this long belongs to a dead process
 
 
-class SaveError(OSError):
+class SaveError(CourseError, OSError):
     """A file could not be written; the message names it, says why, and what is still intact."""
 
 

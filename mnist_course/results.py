@@ -1,6 +1,6 @@
 """What every model of the course reached, measured over several runs: the results page.
 
-The numbers are made by ``python benchmarks/results.py`` and stored in ``results.json`` beside this
+The numbers are made by ``python -m benchmarks.measure_models`` and stored in ``results.json`` beside this
 file. Nothing is typed in by hand.
 
 Shown on: the results page of the book.
@@ -75,7 +75,7 @@ def load_results(path: Path = STORED) -> dict[str, Result]:
     Parameters
     ----------
     path : Path
-        The file that ``benchmarks/results.py`` wrote.
+        The file that ``benchmarks/measure_models.py`` wrote.
 
     Returns
     -------

@@ -40,7 +40,7 @@ print(digits.source)
 import gzip
 
 from mnist_course.data import find_file
-from mnist_course.download import FILES
+from mnist_course.data.download import FILES
 
 
 def unpacked(name):
@@ -212,7 +212,7 @@ except ValueError as error:
 # %%
 import textwrap
 
-from mnist_course import idx
+from mnist_course.data import idx
 
 try:
     idx.parse_idx(start, name="t10k-images-idx3-ubyte")
@@ -430,7 +430,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("01.size", answer)

@@ -84,7 +84,7 @@ print(torch.Tensor(5).shape, torch.tensor(5).shape)
 import tempfile
 from pathlib import Path
 
-from mnist_course.idx import write_idx
+from mnist_course.data.idx import write_idx
 
 from torchvision.datasets import MNIST
 
@@ -249,9 +249,9 @@ assert X.nbytes == 4 * images.nbytes
 
 # %%
 from mnist_course.data import to_tensors
-from mnist_course.device import device
+from mnist_course.device import pick_device
 
-where = device()
+where = pick_device()
 X, y = to_tensors(digits.train_images, digits.train_labels, where)
 print(X.shape, X.dtype, y.shape, y.dtype)
 
@@ -965,7 +965,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("02.count", answer)

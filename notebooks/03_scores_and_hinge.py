@@ -755,7 +755,7 @@ headline(f"linear SVM with numpy: {test_accuracy:.1f} % of the test digits")
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("03.hand", answer)

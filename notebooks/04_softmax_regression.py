@@ -286,11 +286,11 @@ assert by_hand > 0.25
 
 # %%
 from mnist_course.data import Batches
-from mnist_course.device import device, set_seed
+from mnist_course.device import pick_device, set_seed
 
 from torch import nn
 
-where = device()
+where = pick_device()
 
 
 def pixels_and_labels(images, labels):
@@ -653,7 +653,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...  # three numbers
 check("04.first", answer)

@@ -1043,7 +1043,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("05.edge", answer)

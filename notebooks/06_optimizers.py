@@ -915,12 +915,12 @@ assert np.isfinite(valid_loss)
 
 # %%
 from mnist_course.data import Batches
-from mnist_course.device import device
+from mnist_course.device import pick_device
 
 import torch.nn.functional as F
 from torch import nn
 
-where = device()
+where = pick_device()
 X_there = torch.from_numpy(X_train).to(where)  # (N, 784)
 y_there = torch.from_numpy(y_train).to(where)  # (N,)
 
@@ -1165,7 +1165,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("06.step", answer)

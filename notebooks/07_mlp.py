@@ -32,14 +32,14 @@
 
 # %%
 from mnist_course.data import load_data, split_train_valid, to_tensors
-from mnist_course.device import device
+from mnist_course.device import pick_device
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-where = device()
+where = pick_device()
 digits = load_data()
 X, y = to_tensors(digits.train_images, digits.train_labels, where)
 train_part, valid_part = split_train_valid(len(y), num_valid=len(y) // 12)
@@ -302,7 +302,7 @@ if digits.is_mnist:
 # One tutorial has a network of five layers, 784-512-256-128-64-10, with a ReLU between every two. Before we train it, look at what it says while it knows nothing. Chapter 4 told us what the loss of a model without knowledge is: each digit gets 1/10, and $-\log \frac{1}{10} = \ln 10 = 2.303$.
 
 # %%
-from mnist_course.models import five_layer_mlp
+from mnist_course.training.models import five_layer_mlp
 
 set_seed(0)
 model = five_layer_mlp().to(where)
@@ -500,8 +500,8 @@ print("%d %%, %.1f %%" % (97.9, 97.9))  # noqa: UP031
 # Every twenty steps we look at 1,000 of the validation digits, and ask of each digit: what share of its own pictures has a score above zero for it? A score behind a ReLU that is not above zero is zero.
 
 # %%
-from mnist_course.models import three_layer_mlp
 from mnist_course.progress import progress
+from mnist_course.training.models import three_layer_mlp
 
 pixels = torch.tensor(digits.train_images).to(where) / 255  # (N, 28, 28)
 pixels, pixels_valid = pixels[train_part], pixels[valid_part]
@@ -829,7 +829,7 @@ if digits.is_mnist:
 # Now a network of our own: 784-512-256-10, and the cures of this page, with strengths that were chosen on the validation digits. The start is PyTorch's: with two hidden layers we left it as it is.
 
 # %%
-from mnist_course.models import count_parameters, mlp
+from mnist_course.training.models import count_parameters, mlp
 
 set_seed(0)
 model = mlp().to(where)
@@ -841,7 +841,7 @@ print(f"{count_parameters(model):,} parameters")
 
 # %% tags=["nbval-ignore-output"]
 from mnist_course.device import describe, half_precision
-from mnist_course.recipes import one_cycle
+from mnist_course.training.recipes import one_cycle
 
 batches = Batches(X_train, y_train, 256, shuffle=True)
 optimizer = torch.optim.AdamW(
@@ -870,7 +870,7 @@ ahead = np.greater(history["valid_accuracy"], history["train_accuracy"])
 if digits.is_mnist:
     assert ahead[:7].all()
     assert history["valid_accuracy"][-1] > 0.984
-from mnist_course.recipes import RECIPES
+from mnist_course.training.recipes import RECIPES
 
 recipe = RECIPES["mlp"]
 assert (recipe.num_epochs, recipe.batch_size, recipe.half) == (10, 256, True)
@@ -979,7 +979,7 @@ headline(f"three layers, bent twice: {test_accuracy:.1f} % of the test digits")
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("07.parameters", answer)

@@ -29,12 +29,12 @@
 
 # %%
 from mnist_course.data import load_data, split_train_valid, to_tensors
-from mnist_course.device import device
+from mnist_course.device import pick_device
 
 import numpy as np
 import torch
 
-where = device()
+where = pick_device()
 digits = load_data()
 images, labels = digits.train_images, digits.train_labels
 X, y = to_tensors(images, labels, where)  # (N, 1, 28, 28), (N,)
@@ -73,8 +73,8 @@ plots.show(plots.plot_digits(pairs), "shuffled digits")
 # %%
 from mnist_course.data import Batches
 from mnist_course.device import half_precision, set_seed
-from mnist_course.recipes import NESTEROV, one_cycle
 from mnist_course.training import evaluate, fit
+from mnist_course.training.recipes import NESTEROV, one_cycle
 
 half = half_precision(where)
 
@@ -108,7 +108,7 @@ def accuracy(model, X, y):
 # (`half` is a 16-bit number format in which some processors and most recent GPUs multiply several times as fast; where the hardware lacks it, `half` is `None` and nothing changes. `channels_last` is an order of the numbers in memory that suits convolutions. Neither changes what is computed, beyond rounding.)
 
 # %% tags=["nbval-ignore-output"]
-from mnist_course import models
+from mnist_course.training import models
 
 X_shuffled = shuffle_pixels(X)
 mlp = train(models.mlp, X)
@@ -430,8 +430,8 @@ assert tuple(maps.flatten(1).shape) == (2, 2000)
 # Nobody told the ten filters what to look for. To see what they found, ask each for its answer to a horizontal bar and to a vertical one, and line them up by the difference. (`PAPER` is what paper, 0, becomes by normalizing.)
 
 # %% tags=["nbval-ignore-output"]
-from mnist_course.augment import PAPER
 from mnist_course.data import STD
+from mnist_course.training.augment import PAPER
 
 bar = torch.full((1, 1, 28, 28), PAPER, device=where)  # PAPER is −0.424
 bar[..., 13:16, 6:22] = PAPER + 1 / STD  # full ink, three pixels thick
@@ -567,7 +567,7 @@ for row in by_shift.values():
 # Show it, then. A five that is shifted by a pixel, turned by five degrees or written a little larger is still a five. So change every training digit a little, at random, each time it is used: no two passes show the same pictures. This is called **augmentation**.
 
 # %% mystnb={"figure": {"name": "fig-augmented", "caption": "Four training digits (left column), and nine versions of each that training may see instead."}, "image": {"alt": "Four rows of ten digits. In each row the same digit, slightly turned, slanted, larger or smaller, and shifted, always still readable as the same digit"}}
-from mnist_course.augment import RandomAffine
+from mnist_course.training.augment import RandomAffine
 
 augment = RandomAffine(degrees=10, scale=0.1, shear=0.1, shift=1.5)
 torch.manual_seed(0)
@@ -934,7 +934,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("08.size", answer)

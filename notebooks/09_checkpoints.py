@@ -131,7 +131,7 @@ assert path_of_whole.shape == (200, 50_890)
 assert fingerprint(whole["model"]) == fingerprint(again["model"])
 import copy
 
-from mnist_course import checkpoint
+from mnist_course.training import checkpoint
 
 assert checkpoint.fingerprint(whole["model"]) == fingerprint(whole["model"])
 nudged = copy.deepcopy(whole["model"])
@@ -494,7 +494,7 @@ assert abs(pattern.view(np.float32)[0] / 3.4e36 - 1) < 0.01
 # The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment. (It also has a checksum of 32 bits for each of its parts, by which `zipfile.ZipFile(path).testzip()` finds such a bit. `torch.load` does not look at it, and it does not cover the rest of the file. The last two bytes of an archive without a comment say how long its comment is: 0. We write 71 there, the low byte first: seven characters `sha256:` and 64 digits.)
 
 # %%
-from mnist_course.checkpoint import load_checkpoint, save_checkpoint
+from mnist_course.training.checkpoint import load_checkpoint, save_checkpoint
 
 path = folder / "run.pt"
 save_checkpoint(path, {"weights": torch.arange(4), "step": 100})
@@ -644,10 +644,10 @@ lives = [
 # Meanwhile this process trains the same network in peace: the one of chapter 7 with its recipe, on all the digits.
 
 # %%
-from mnist_course import recipes
-from mnist_course.device import device
+from mnist_course.device import pick_device
+from mnist_course.training import recipes
 
-where = device()
+where = pick_device()
 peace = recipes.train("mlp", num_epochs=num_epochs, seed=1, digits=digits)
 print(f"test accuracy {100 * peace.test.accuracy:.2f} %")
 
@@ -762,7 +762,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("09.size", answer)

@@ -59,7 +59,7 @@ assert f"{logits.argmax()} {logits.max():.1f}" == "1 3.8"
 # To see more of it, we need photographs of which we know the answer. `make_scene` *paints* them to order: a program that draws a digit, or enlarges one of MNIST's, on a sheet with its light, noise and pen. They are simulated photographs, so every number below is a first hint; yours are the better test.
 
 # %% tags=["nbval-check-output"]
-from mnist_course.scenes import make_scene
+from mnist_course.photo.scenes import make_scene
 
 kinds = ["black on white", "ball pen on pink", "small in a corner", "shadow"]
 written, rng = [3, 7, 5, 8], np.random.default_rng(0)
@@ -355,14 +355,13 @@ def calibration_error(probs, labels, num_bins=10):
 # Our first subject is a network of the kind that one trains first: the one with two hidden layers of {ref}`chapter 7 <ch-mlp>` (a *multilayer perceptron* by its old name), without dropout, on 2,000 digits, until it knows them by heart.
 
 # %%
-from mnist_course import models
 from mnist_course.data import Batches, split_train_valid, to_tensors
-from mnist_course.device import device, set_seed
-from mnist_course.training import fit, predict
+from mnist_course.device import pick_device, set_seed
+from mnist_course.training import fit, models, predict
 
 import torch
 
-where = device()
+where = pick_device()
 num_valid = len(digits.train_labels) // 12  # 5,000 of 60,000
 train, valid = split_train_valid(len(digits.train_labels), num_valid)
 few = train[:2000]
@@ -602,7 +601,7 @@ if digits.is_mnist:
 # The more interesting mistakes are not in this file. MNIST was written by employees of the American Census Bureau and by American students. How does a network that grew up with them read the hands of others? `draw_digit` writes in several styles:
 
 # %%
-from mnist_course.scenes import draw_digit
+from mnist_course.photo.scenes import draw_digit
 
 styles = {"1, one line": (1, 0), "1, long upstroke": (1, 3)}
 styles |= {"7, plain": (7, 0), "7, crossed": (7, 1), "0, crossed": (0, 2)}
@@ -649,7 +648,7 @@ headline(f"{num_read} of {5 * num} simulated photographs read")
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...  # [row, column]
 check("10.mass", answer)

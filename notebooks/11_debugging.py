@@ -36,14 +36,14 @@
 
 # %%
 from mnist_course.data import Batches, load_data, split_train_valid, to_tensors
-from mnist_course.device import device, set_seed
+from mnist_course.device import pick_device, set_seed
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-digits, where = load_data(), device()
+digits, where = load_data(), pick_device()
 images, labels = digits.train_images, digits.train_labels
 train, valid = split_train_valid(len(labels), len(labels) // 12)
 X, y = to_tensors(images[train[:6_000]], labels[train[:6_000]], where)
@@ -722,7 +722,7 @@ headline(
 # :::
 
 # %%
-from mnist_course.checks import check, check_solution, summary
+from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
 check("11.letters", answer)

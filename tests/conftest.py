@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from mnist_course.data import load_data
-from mnist_course.download import FILES, MnistFile
+from mnist_course.data.download import FILES, MnistFile
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin slow a busy machine down
@@ -204,7 +204,7 @@ def make_small_mnist():
 def pin_in_a_child(pinned):
     """Return code that pins the small files in another process."""
     return (
-        "from mnist_course.download import FILES, MnistFile\n"
+        "from mnist_course.data.download import FILES, MnistFile\n"
         f"FILES.update((file.name, file) for file in {list(pinned.values())})\n"
     )
 
@@ -229,7 +229,7 @@ def empty_cache(tmp_path, monkeypatch):
     for variable in ("MNIST_COURSE_DATA", "MNIST_COURSE_ANNOUNCED"):
         monkeypatch.setenv(variable, "")  # so that what the code sets is undone afterwards
     cache = tmp_path / "cache"
-    monkeypatch.setattr("mnist_course.data.cache_dir", lambda: cache)
+    monkeypatch.setattr("mnist_course.data.digits.cache_dir", lambda: cache)
     return cache
 
 

@@ -8,13 +8,13 @@ import sys
 
 from mnist_course.chapters import enter_environment
 from mnist_course.data import load_data
-from mnist_course.device import device
+from mnist_course.device import pick_device
 
 
 def pytest_configure(config):
     """Find the data once for all kernels, and choose the mode."""
     digits = load_data()
-    where = device()
+    where = pick_device()
     data = str(digits.folder) if digits.is_mnist else "practice"
     enter_environment(data, str(where))
     strict = digits.is_mnist and where.type == "cpu"

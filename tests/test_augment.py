@@ -8,8 +8,16 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from mnist_course.augment import PAPER, Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
 from mnist_course.data import normalize
+from mnist_course.training.augment import (
+    PAPER,
+    Chain,
+    Elastic,
+    Ink,
+    RandomAffine,
+    StrokeWidth,
+    nudge,
+)
 
 ONLY = {"degrees": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0}
 

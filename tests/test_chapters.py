@@ -26,7 +26,7 @@ from mnist_course.chapters import (
     same_cells,
     scripts,
 )
-from mnist_course.device import device
+from mnist_course.device import pick_device
 from tests.conftest import names_in
 
 ONE = """
@@ -230,7 +230,7 @@ def test_compiled_files_and_a_device_named_that_is_chosen_anyway_do_not_matter(c
     run_chapters(["10"])
     (course / "mnist_course" / "__pycache__").mkdir()
     (course / "mnist_course" / "__pycache__" / "idx.cpython-311.pyc").write_bytes(b"\0")
-    monkeypatch.setenv("MNIST_COURSE_DEVICE", str(device()))
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", str(pick_device()))
     run_chapters(["10"])
     assert times_run(course) == 1
 

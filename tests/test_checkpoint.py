@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from mnist_course import files
-from mnist_course.checkpoint import (
+from mnist_course.files import SaveError
+from mnist_course.training.checkpoint import (
     CheckpointError,
     Keeper,
     fingerprint,
@@ -22,7 +23,6 @@ from mnist_course.checkpoint import (
     restore_model,
     save_checkpoint,
 )
-from mnist_course.files import SaveError
 from tests.conftest import names_in
 
 torch.set_num_threads(1)
@@ -346,7 +346,7 @@ def test_a_write_that_the_system_cuts_short_keeps_the_last_checkpoint(path, run_
     good = path.read_bytes()
     done = run_python(
         "import resource, torch\n"
-        "from mnist_course.checkpoint import save_checkpoint\n"
+        "from mnist_course.training.checkpoint import save_checkpoint\n"
         "from mnist_course.files import SaveError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n"
@@ -364,7 +364,7 @@ def test_where_files_have_one_name_only_the_one_before_is_copied(path, monkeypat
     def link(*_):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr("mnist_course.checkpoint.os.link", link)
+    monkeypatch.setattr("mnist_course.training.checkpoint.os.link", link)
     save_checkpoint(path, make_content(seed=1))
     assert equal(load_checkpoint(previous_of(path)), make_content())
     assert equal(load_checkpoint(path), make_content(seed=1))

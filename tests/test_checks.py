@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_course import checks
-from mnist_course.checks import (
+from mnist_course.exercises import judge as checks
+from mnist_course.exercises.judge import (
     OPEN,
     RIGHT,
     WRONG,
@@ -424,7 +424,7 @@ def test_two_exercises_of_one_name_are_refused():
 
 def test_checks_hold_when_python_runs_without_asserts(run_python):
     done = run_python(
-        "from mnist_course.checks import exercise, expect_array, expect_number, judge\n"
+        "from mnist_course.exercises.judge import exercise, expect_array, expect_number, judge\n"
         "assert False, 'asserts are on'\n"
         "exercise('99.a')(lambda answer: expect_number(answer, 1.0))\n"
         "exercise('99.b')(lambda answer: expect_array(answer, [1.0, 2.0]))\n"
@@ -436,7 +436,7 @@ def test_checks_hold_when_python_runs_without_asserts(run_python):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "mnist_course").glob("*.py")), ids=lambda path: path.stem
+    "path", sorted((ROOT / "mnist_course").rglob("*.py")), ids=lambda path: path.stem
 )
 def test_the_package_validates_nothing_by_assert(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))

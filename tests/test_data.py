@@ -19,8 +19,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from mnist_course import data as module
-from mnist_course import practice
 from mnist_course.data import (
     MEAN,
     STD,
@@ -29,12 +27,14 @@ from mnist_course.data import (
     find_file,
     load_data,
     normalize,
+    practice,
     read_folder,
     split_train_valid,
     to_tensors,
 )
-from mnist_course.download import FILES, download
-from mnist_course.idx import write_idx
+from mnist_course.data import digits as module
+from mnist_course.data.download import FILES, download
+from mnist_course.data.idx import write_idx
 from tests.conftest import at_once, closed_port, names_in
 
 torch.set_num_threads(1)
@@ -386,7 +386,7 @@ def test_processes_that_load_at_once_all_get_the_digits(
             (tmp_path / "mnist" / name).write_bytes(b"half")
     code = in_children + (
         "from pathlib import Path\n"
-        "from mnist_course import data, download\n"
+        "from mnist_course.data import digits as data, download\n"
         f"data.cache_dir = lambda: Path({str(tmp_path)!r})\n"
         f"data.download = lambda folder: download.download(folder, [{local_server.good()!r}])\n"
         "WAIT\n"
@@ -399,7 +399,7 @@ def test_processes_that_load_at_once_all_get_the_digits(
 
 def test_loading_needs_neither_torch_nor_matplotlib(run_python):
     done = run_python(
-        "import sys, mnist_course, mnist_course.data, mnist_course.checks\n"
+        "import sys, mnist_course, mnist_course.data, mnist_course.exercises\n"
         "mnist_course.data.load_data()\n"
         "print([name for name in ('torch', 'matplotlib', 'torchvision') if name in sys.modules])\n"
     )
@@ -464,7 +464,7 @@ def test_processes_that_make_the_practice_set_at_once_all_succeed(made, tmp_path
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from scipy import ndimage\n"
-        "from mnist_course import data, practice\n"
+        "from mnist_course.data import digits as data, practice\n"
         # Sixty pictures that need no scikit-learn, whose import alone takes a second.
         "rng = np.random.default_rng(0)\n"
         "few = types.SimpleNamespace(images=rng.random((60, 8, 8)), target=np.arange(60) % 10)\n"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mnist_course import progress as module
-from mnist_course.device import VARIABLE, describe, device, set_seed
+from mnist_course.device import VARIABLE, describe, pick_device, set_seed
 from mnist_course.progress import HEADLINE, headline, in_notebook, progress, say, someone_watches
 
 # Device -----------------------------------------------------------------------------------------
@@ -26,13 +26,13 @@ def test_the_best_device_at_hand_is_chosen(monkeypatch, cuda, mps, expected):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     for unset in ("", "  "):
         monkeypatch.setenv(VARIABLE, unset)
-        assert device() == torch.device(expected)
+        assert pick_device() == torch.device(expected)
 
 
 def test_the_variable_overrides_the_choice(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv(VARIABLE, " cpu ")
-    assert device() == torch.device("cpu")
+    assert pick_device() == torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", ["warp", "cuda:99", "gpu", "mps:5", "3.5"])
@@ -40,7 +40,7 @@ def test_a_device_that_is_not_here_is_refused_with_the_next_step(monkeypatch, na
     monkeypatch.setenv(VARIABLE, name)
     pattern = rf"{VARIABLE}={re.escape(name)} does not work here \(.+\)\. Unset it"
     with pytest.raises(ValueError, match=pattern) as caught:
-        device()
+        pick_device()
     assert "\n" not in str(caught.value)
 
 
@@ -49,7 +49,7 @@ def test_cuda_without_cuda_is_refused(monkeypatch):
         pytest.skip("there is a CUDA device here")
     monkeypatch.setenv(VARIABLE, "cuda")
     with pytest.raises(ValueError, match="set it to cpu"):
-        device()
+        pick_device()
 
 
 @pytest.mark.parametrize(("num_threads", "words"), [(1, "1 thread"), (2, "2 threads")])

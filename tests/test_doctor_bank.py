@@ -1,7 +1,7 @@
 """The bank: over 90 programs with one mistake each, the published ones, and healthy ones.
 
 The doctor has to name every mistake by its own check, and to accuse nobody else.
-`benchmarks/doctor.py` does the same over five seeds.
+`tests/soak/doctor_bank.py` does the same over five seeds.
 """
 
 import pytest

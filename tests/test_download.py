@@ -11,8 +11,8 @@ import time
 import pytest
 import requests
 
-from mnist_course import download as module
-from mnist_course.download import FILES, MIRRORS, DownloadError, download
+from mnist_course.data import download as module
+from mnist_course.data.download import FILES, MIRRORS, DownloadError, download
 from tests.conftest import at_once, closed_port, names_in
 
 FIRST = "train-images-idx3-ubyte.gz"
@@ -526,7 +526,7 @@ def test_processes_that_download_at_once_all_succeed(
     server, small_mnist, in_children, tmp_path, count
 ):
     code = (
-        f"{in_children}from mnist_course.download import download\n"
+        f"{in_children}from mnist_course.data.download import download\n"
         f"WAIT\nprint(len(download({str(tmp_path / 'data')!r}, [{server.good()!r}])))\n"
     )
     assert at_once(code, count) == [("4\n", "", 0)] * count

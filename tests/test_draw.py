@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_course import mnist_form, models, recognizer
 from mnist_course.chapters import ROOT
-from mnist_course.data import normalize
+from mnist_course.data import mnist_form, normalize
 from mnist_course.photo import PhotoError
 from mnist_course.recognizer import Recognizer, Weights
+from mnist_course.recognizer import recognizer as recognizer
+from mnist_course.training import models
 from tests.test_browser import HTML, Visit
 
 pytestmark = pytest.mark.browser

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mnist_course.data.idx import IdxError, idx_header, parse_idx, read_idx, write_idx
 from mnist_course.files import SaveError
-from mnist_course.idx import IdxError, idx_header, parse_idx, read_idx, write_idx
 from tests.conftest import idx_bytes, names_in
 
 TYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
@@ -436,7 +436,7 @@ def test_every_single_byte_of_a_header_counts():
 def test_validation_does_not_hang_on_assert(run_python, tmp_path):
     (tmp_path / "file").write_bytes(GOOD[:100])
     done = run_python(
-        "from mnist_course.idx import IdxError, read_idx\n"
+        "from mnist_course.data.idx import IdxError, read_idx\n"
         "assert False, 'asserts are on'\n"
         "try:\n"
         f"    read_idx({str(tmp_path / 'file')!r})\n"

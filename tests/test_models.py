@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_course import models
+from mnist_course.training import models
 
 
 def _dense(*sizes):

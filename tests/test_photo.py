@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from mnist_course import photo, pictures
 from mnist_course.chapters import ROOT
 from mnist_course.photo import PhotoError, fit_box, prepare, read_photo, to_mnist
-from mnist_course.scenes import draw_digit, place
+from mnist_course.photo import open as pictures
+from mnist_course.photo import stages as photo
+from mnist_course.photo.scenes import draw_digit, place
 
 # --- the core ----------------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
-from mnist_course import recipes, recognizer
 from mnist_course.cli import main
 from mnist_course.recognizer import Recognizer
+from mnist_course.recognizer import recognizer as recognizer
+from mnist_course.training import recipes
 
 
 @pytest.fixture
@@ -196,9 +197,9 @@ def test_files_that_are_no_checkpoints(run, tmp_path):
 def practice():
     """A few hundred digits of the practice set, so that a run takes a second."""
     from mnist_course.data import Digits, cache_dir
-    from mnist_course.download import FILES
-    from mnist_course.idx import read_idx
-    from mnist_course.practice import make_practice_set
+    from mnist_course.data.download import FILES
+    from mnist_course.data.idx import read_idx
+    from mnist_course.data.practice import make_practice_set
 
     folder = make_practice_set(cache_dir() / "practice")
     arrays = [read_idx(folder / f"{name}.gz")[:400] for name in FILES]
@@ -245,7 +246,7 @@ def test_a_run_becomes_weights_that_can_be_used(
 def test_a_run_that_is_not_finished_or_of_other_data_is_refused(
     run, practice, tmp_path, monkeypatch
 ):
-    from mnist_course.checkpoint import load_checkpoint, save_checkpoint
+    from mnist_course.training.checkpoint import load_checkpoint, save_checkpoint
 
     recipes.train(
         "cnn-quick", num_epochs=1, digits=practice, log=None, checkpoint=tmp_path / "mine.pt"

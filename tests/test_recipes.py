@@ -12,12 +12,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from mnist_course import cli, recipes
-from mnist_course.checkpoint import fingerprint, load_checkpoint
+from mnist_course import cli
 from mnist_course.data import load_data
-from mnist_course.device import device
-from mnist_course.recipes import RECIPES, inputs, one_cycle
-from mnist_course.training import evaluate
+from mnist_course.device import pick_device
+from mnist_course.training import evaluate, recipes
+from mnist_course.training.checkpoint import fingerprint, load_checkpoint
+from mnist_course.training.recipes import RECIPES, inputs, one_cycle
 from tests.conftest import ROOT
 
 torch.set_num_threads(1)
@@ -67,7 +67,7 @@ def test_a_recipe_learns_and_the_result_is_that_of_the_test_digits(name, practic
     assert len(trained.history) == len(lines) == 1
     assert trained.test.num_examples == len(practice.test_labels)
     assert trained.test.accuracy > QUICK[name]
-    X, y = inputs(RECIPES[name], practice.test_images, practice.test_labels, device())
+    X, y = inputs(RECIPES[name], practice.test_images, practice.test_labels, pick_device())
     trained.model.eval()
     with torch.no_grad():
         right = (trained.model(X).argmax(dim=1) == y).float().mean().item()

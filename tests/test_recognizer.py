@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mnist_course import models, recognizer
 from mnist_course.by_hand.calibration import calibration_error, fit_temperature, reliability
 from mnist_course.data import MEAN, STD, load_data, split_train_valid
 from mnist_course.photo import PhotoError
 from mnist_course.recognizer import OWN, Recognizer, Weights, WeightsError
+from mnist_course.recognizer import recognizer as recognizer
+from mnist_course.training import models
 
 ABOUT = {
     "title": "a network",

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_course import cli
-from mnist_course.models import count_parameters
-from mnist_course.recipes import RECIPES
 from mnist_course.results import STORED, Result, format_results, load_results, table
+from mnist_course.training.models import count_parameters
+from mnist_course.training.recipes import RECIPES
 
 
 @pytest.fixture(scope="module")

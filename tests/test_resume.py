@@ -16,12 +16,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from mnist_course.augment import RandomAffine
-from mnist_course.checkpoint import CheckpointError, fingerprint, load_checkpoint
 from mnist_course.data import Batches
 from mnist_course.device import seed_step
-from mnist_course.recipes import one_cycle
 from mnist_course.training import TrainingError, fit
+from mnist_course.training.augment import RandomAffine
+from mnist_course.training.checkpoint import CheckpointError, fingerprint, load_checkpoint
+from mnist_course.training.recipes import one_cycle
 from tests.conftest import ROOT
 
 torch.set_num_threads(1)

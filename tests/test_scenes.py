@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from mnist_course import scenes
 from mnist_course.chapters import ROOT
-from mnist_course.photo import PhotoError, from_image, prepare, to_mnist
+from mnist_course.photo import PhotoError, from_image, prepare, scenes, to_mnist
 
 REFUSED = {
     "two digits": {"several"},

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnist_course.errors import CourseError
 from mnist_course.threads import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,7 +17,7 @@ RUNS = ROOT / "_build" / "run"  # a log, the figures and a record of every chapt
 CELL_SECONDS = 300
 
 
-class ChapterError(RuntimeError):
+class ChapterError(CourseError, RuntimeError):
     """A chapter cannot be found or run; the message names it and the next step."""
 
 

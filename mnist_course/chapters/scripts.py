@@ -146,9 +146,9 @@ def _key(path: Path, source: str, where: str) -> str:
 
 def _describe_device() -> str:
     """Return what the chapters will compute on, as the device that is really there."""
-    from mnist_course.device import describe, device
+    from mnist_course.device import describe, pick_device
 
     try:
-        return describe(device())
+        return describe(pick_device())
     except ValueError as error:
         raise ChapterError(str(error)) from None

@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mnist_course.errors import CourseError
+
 NUM_EXAMPLES = 2_000  # of each loader are looked at, in at most so many batches and seconds:
 NUM_BATCHES = 64
 SECONDS = 5.0
@@ -68,7 +70,7 @@ class Program:
     evaluate: Callable[..., Any] | None = None
 
 
-class Trouble(Exception):  # noqa: N818 - a finding on its way up
+class Trouble(CourseError):  # noqa: N818 - a finding on its way up
     """The program under examination did something that no program should do.
 
     Parameters

@@ -5,9 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
 from mnist_course.data import Digits, load_data
-from mnist_course.idx import idx_header
+from mnist_course.data.idx import idx_header
+from mnist_course.exercises.judge import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_number,
+)
 
 
 @functools.cache

@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
 from mnist_course.data import MEAN, STD, Digits, load_data, split_train_valid
-from mnist_course.idx import write_idx
+from mnist_course.data.idx import write_idx
+from mnist_course.exercises.judge import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_number,
+)
 
 
 @functools.cache

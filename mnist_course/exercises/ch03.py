@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.losses import hinge_loss, hinge_loss_gradient
-from mnist_course.checks import (
+from mnist_course.data import load_data
+from mnist_course.exercises.judge import (
     Wrong,
     as_array,
     call,
@@ -16,7 +17,6 @@ from mnist_course.checks import (
     expect_choice,
     expect_number,
 )
-from mnist_course.data import load_data
 
 
 @exercise("03.hand")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.network import numerical_gradient
-from mnist_course.checks import (
+from mnist_course.exercises.judge import (
     Wrong,
     as_array,
     call,

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.optimizers import SGD, Adam
-from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+from mnist_course.exercises.judge import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_number,
+)
 
 
 @exercise("06.step")

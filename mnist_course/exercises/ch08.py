@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.convolution import conv2d, windows
-from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_number
+from mnist_course.exercises.judge import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_number,
+)
 
 PAPER = -0.1307 / 0.3081
 

@@ -12,8 +12,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from mnist_course.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from mnist_course.checks import (
+from mnist_course.exercises.judge import (
     Wrong,
     as_array,
     call,
@@ -22,6 +21,7 @@ from mnist_course.checks import (
     expect_choice,
     expect_number,
 )
+from mnist_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 
 @exercise("09.size")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.losses import softmax
-from mnist_course.checks import (
+from mnist_course.exercises.judge import (
     Wrong,
     as_array,
     call,

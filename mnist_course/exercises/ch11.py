@@ -8,9 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mnist_course.checks import Wrong, as_array, call, exercise, expect_array, expect_choice
-from mnist_course.checks import expect_number as number
 from mnist_course.doctor import Program, examine_program
+from mnist_course.exercises.judge import (
+    Wrong,
+    as_array,
+    call,
+    exercise,
+    expect_array,
+    expect_choice,
+)
+from mnist_course.exercises.judge import expect_number as number
 
 
 @exercise("11.letters")

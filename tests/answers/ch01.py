@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from mnist_course.data import find_file, load_data
-from mnist_course.idx import idx_header, parse_idx
+from mnist_course.data.idx import idx_header, parse_idx
 
 
 @functools.cache

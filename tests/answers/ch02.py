@@ -15,7 +15,7 @@ from torch.utils.data import (
 )
 
 from mnist_course.data import MEAN, STD, Batches, load_data, split_train_valid
-from mnist_course.idx import read_idx
+from mnist_course.data.idx import read_idx
 
 
 def _condition(x):

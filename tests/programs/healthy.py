@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_course import models
 from mnist_course.data import Batches
-from mnist_course.recipes import RECIPES, one_cycle
 from mnist_course.training import evaluate as course_evaluate
+from mnist_course.training import models
 from mnist_course.training import train_epoch as course_epoch
+from mnist_course.training.recipes import RECIPES, one_cycle
 from tests.programs.parts import dense, evaluate, loaders, program, tensors, train_epoch
 
 
@@ -274,7 +274,7 @@ HEALTHY |= {
     )
 }
 
-SLOW = {  # in benchmarks/doctor.py only
+SLOW = {  # in tests/soak/doctor_bank.py only
     "recipe cnn",
     "recipe cnn-quick",
     "recipe recognizer",

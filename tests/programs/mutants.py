@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
-from mnist_course import models
 from mnist_course.data import Batches
+from mnist_course.training import models
 from tests.programs import parts
 from tests.programs.parts import NUM_TRAIN, dense, loaders, program, tensors
 

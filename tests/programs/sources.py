@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_course import models
 from mnist_course.doctor import Program
+from mnist_course.training import models
 from tests.programs.parts import tensors
 
 # 0: a five-layer perceptron ----------------------------------------------------------------------

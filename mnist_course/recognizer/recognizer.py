@@ -25,6 +25,7 @@ import numpy as np
 from mnist_course.by_hand.calibration import calibration_error, fit_temperature
 from mnist_course.by_hand.convolution import max_pool2d, windows
 from mnist_course.by_hand.losses import softmax
+from mnist_course.errors import CourseError
 from mnist_course.files import atomic_write
 from mnist_course.photo import PhotoError, Prepared, prepare, read_photo
 
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from mnist_course.data import Digits
 
 FORMAT = "mnist-course-weights-1"
-OWN = Path(__file__).with_name("weights") / "recognizer.npz"  # the network of the package
+OWN = Path(__file__).with_name("recognizer.npz")  # the network of the package
 LARGEST_FILE = 2**26  # bytes of a weights file, also when unpacked; ours has 0.1 MB
 UNSURE_BELOW = 0.8
 
 
-class WeightsError(ValueError):
+class WeightsError(CourseError, ValueError):
     """A file is not a weights file, or a damaged one; the message says what to do next."""
 
 
@@ -553,9 +554,9 @@ def from_checkpoint(path: str | Path) -> Weights:
     """
     import torch
 
-    from mnist_course.checkpoint import load_checkpoint, restore_model
     from mnist_course.data import load_data
-    from mnist_course.recipes import RECIPES
+    from mnist_course.training.checkpoint import load_checkpoint, restore_model
+    from mnist_course.training.recipes import RECIPES
 
     content = load_checkpoint(path)
     run, rows = content.get("about", {}), content.get("run", {}).get("history", [])

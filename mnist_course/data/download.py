@@ -20,6 +20,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from mnist_course.errors import CourseError
 from mnist_course.progress import someone_watches
 
 with warnings.catch_warnings():
@@ -100,7 +101,7 @@ NETWORK_ERRORS = (
 )
 
 
-class DownloadError(OSError):
+class DownloadError(CourseError, OSError):
     """No mirror delivered a file; the message has a line for each mirror, and the next step."""
 
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_course.download import FILES
+from mnist_course.data.download import FILES
+from mnist_course.data.idx import IdxError, idx_header, read_idx, write_idx
+from mnist_course.data.mnist_form import BOX, center
 from mnist_course.files import atomic_write
-from mnist_course.idx import IdxError, idx_header, read_idx, write_idx
-from mnist_course.mnist_form import BOX, center
 
 NUM_TRAIN = 1_400  # the other 397 digits are the test set
 GAIN = 2.0  # spreading 8×8 gray levels over 20×20 pixels washes them out; this restores the ink
 MANIFEST = "practice-set-2.json"  # a number of its own for every way of preparing them
 
 
-def to_mnist_form(image: np.ndarray) -> np.ndarray:
+def enlarge_8x8(image: np.ndarray) -> np.ndarray:
     """Scale a small gray picture into MNIST's 20×20 box and center its mass in 28×28.
 
     Parameters
@@ -72,7 +72,7 @@ def make_practice_set(folder: str | Path) -> Path:
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
-    images = np.stack([to_mnist_form(image) for image in bundled.images])
+    images = np.stack([enlarge_8x8(image) for image in bundled.images])
     labels = bundled.target.astype(np.uint8)
     arrays = dict(
         zip(

@@ -2,7 +2,7 @@
 
 The tests do a little of each on every run; this is the long form::
 
-    python -m benchmarks.resume --kills 200 --saves 60 --flips 2000 --disks 50
+    python -m tests.soak.resume --kills 200 --saves 60 --flips 2000 --disks 50
 
 It needs Linux or macOS, no network and no MNIST, and takes some five minutes. ``--seconds`` also
 measures what guards, seeds and checkpoints cost a training step.
@@ -23,15 +23,14 @@ from pathlib import Path
 
 import torch
 
-from mnist_course import models
-from mnist_course.checkpoint import (
+from mnist_course.data import Batches
+from mnist_course.training import fit, models
+from mnist_course.training.checkpoint import (
     UNSAFE,
     CheckpointError,
     load_checkpoint,
     save_checkpoint,
 )
-from mnist_course.data import Batches
-from mnist_course.training import fit
 from tests.conftest import ROOT
 from tests.test_checkpoint import hostile, make_model, sealed_bytes
 from tests.test_resume import Server, kill_and_resume
@@ -42,7 +41,7 @@ NUM_WEIGHTS = 8_000_000  # 32 MB
 SAVER = """
 import os, sys
 import torch
-from mnist_course.checkpoint import save_checkpoint
+from mnist_course.training.checkpoint import save_checkpoint
 torch.set_num_threads(1)
 weights = torch.zeros(int(sys.argv[1]))
 print("ready", flush=True)
@@ -162,7 +161,7 @@ def offer_payloads() -> list[Row]:
 FULL = """
 import resource, sys
 import torch
-from mnist_course.checkpoint import save_checkpoint
+from mnist_course.training.checkpoint import save_checkpoint
 from mnist_course.files import SaveError
 path, limits = sys.argv[1], [int(word) for word in sys.argv[2:]]
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -1,6 +1,6 @@
 """How often the doctor names the cause, and whom it accuses wrongly, over five seeds.
 
-    python -m benchmarks.doctor [--seeds 5] [--only ill]
+    python -m tests.soak.doctor_bank [--seeds 5] [--only ill]
 
 Runs the bank of `tests/programs/mutants.py`, the healthy programs of `tests/programs/healthy.py`
 and the published ones of `tests/programs/sources.py`; some ten minutes on one core.

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from mnist_course import models
-from mnist_course.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
 from mnist_course.data import Batches, Digits, load_data, split_train_valid, to_tensors
-from mnist_course.device import device, half_precision, set_seed
+from mnist_course.device import half_precision, pick_device, set_seed
 from mnist_course.progress import say
-from mnist_course.training import Evaluation, History, evaluate, fit
+from mnist_course.training import models
+from mnist_course.training.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
+from mnist_course.training.loop import Evaluation, History, evaluate, fit
 
 Parameters = Iterable[nn.Parameter]
 
@@ -255,7 +255,7 @@ def train(
     DataError, TrainingError, CheckpointError, SaveError
         As `data.load_data` and `training.fit`.
     """
-    recipe, where = RECIPES[name], device()
+    recipe, where = RECIPES[name], pick_device()
     digits = digits or load_data()
     num_epochs = recipe.num_epochs if num_epochs is None else num_epochs
     half = half_precision(where) if recipe.half else None

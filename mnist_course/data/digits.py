@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import platformdirs
 
-from mnist_course.download import FILES, MnistFile, download
+from mnist_course.data.download import FILES, MnistFile, download
+from mnist_course.data.idx import IdxError, idx_header, read_idx
+from mnist_course.data.practice import make_practice_set
+from mnist_course.errors import CourseError
 from mnist_course.files import remove_leftovers
-from mnist_course.idx import IdxError, idx_header, read_idx
-from mnist_course.practice import make_practice_set
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +36,7 @@ MAX_BYTES = 2**26  # the largest of the four files holds 47 MB
 MEAN, STD = 0.1307, 0.3081  # of the 47,040,000 training pixels, scaled to 0..1 (chapter 2)
 
 
-class DataError(ValueError):
+class DataError(CourseError, ValueError):
     """The digits are missing or not what they should be; the message says what to do next."""
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from mnist_course.errors import CourseError
 from mnist_course.progress import say
 
 OPEN, RIGHT, WRONG = "open", "right", "wrong"
@@ -37,7 +38,7 @@ _results: dict[str, str] = {}  # of this process: exercise -> OPEN, RIGHT or WRO
 _isfinite, _abs = np.isfinite, np.abs  # as they were at import
 
 
-class Wrong(Exception):  # noqa: N818 - raise Wrong("...") reads as it should
+class Wrong(CourseError):  # noqa: N818 - raise Wrong("...") reads as it should
     """An answer is not right; the message says what was expected and names the likely slip."""
 
 
@@ -113,7 +114,7 @@ def judge(name: str, answer: Any) -> Verdict:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"mnist_course.exercises.ch{_chapter_of(name)}")
     if name not in _registry:
-        raise KeyError(f"there is no exercise {name!r}; see mnist_course.checks.exercise_names()")
+        raise KeyError(f"there is no exercise {name!r}; see judge.exercise_names()")
     try:
         if answer is ...:
             raise _Open

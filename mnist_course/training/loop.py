@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mnist_course.checkpoint import HasState, Keeper
 from mnist_course.data import Batches
 from mnist_course.device import repeatable, seed_step
+from mnist_course.errors import CourseError
 from mnist_course.progress import progress, say
+from mnist_course.training.checkpoint import HasState, Keeper
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 BatchSource = Iterable[tuple[torch.Tensor, torch.Tensor]]
@@ -29,7 +30,7 @@ LARGEST_INPUT = 100.0  # normalized pixels stay below 3; raw ones reach 255
 LARGEST_GROWTH = 100.0  # lr=0.5 makes a linear model jump to twenty times its first loss, and learn
 
 
-class TrainingError(ValueError):
+class TrainingError(CourseError, ValueError):
     """Training cannot go on; the message says what was seen and its usual cause."""
 
 

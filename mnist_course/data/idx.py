@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mnist_course.errors import CourseError
 from mnist_course.files import atomic_write
 
 DTYPES: dict[int, np.dtype] = {
@@ -46,7 +47,7 @@ IMPOSTORS = {
 }
 
 
-class IdxError(ValueError):
+class IdxError(CourseError, ValueError):
     """An IDX file is missing, unreadable or malformed; the message names it and the next step."""
 
 

@@ -9,12 +9,12 @@ import json
 import re
 from pathlib import Path
 
-from mnist_course.checks import MARKS, OPEN, SOLUTION, exercise_names
+from mnist_course.exercises.judge import MARKS, OPEN, SOLUTION, exercise_names
 
 LINE = re.compile(rf"^([{''.join(MARKS.values())}]) (\d\d\.[\w-]+): (.*)$", re.MULTILINE)
 
 
-def read_progress(folder: Path) -> dict[str, str]:
+def solved_exercises(folder: Path) -> dict[str, str]:
     """Return for every exercise of the course whether it is open, right or wrong.
 
     Parameters
@@ -39,13 +39,13 @@ def read_progress(folder: Path) -> dict[str, str]:
     return found
 
 
-def format_progress(found: dict[str, str]) -> str:
+def format_solved(found: dict[str, str]) -> str:
     """Return the progress as text, one line per chapter.
 
     Parameters
     ----------
     found : dict of str to str
-        As `read_progress` returns it.
+        As `solved_exercises` returns it.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 The tests do a little of each on every run; this is the long form::
 
-    python -m benchmarks.faults --files 100000 --rounds 50 --kills 200
+    python -m tests.soak.faults --files 100000 --rounds 50 --kills 200
 
 It needs no network and no MNIST: a server on this machine serves four small files in its place.
 """
@@ -29,8 +29,9 @@ from unittest import mock
 
 import numpy as np
 
-from mnist_course import data, download, files, practice
-from mnist_course.idx import IdxError, parse_idx, read_idx, write_idx
+from mnist_course import data, files
+from mnist_course.data import download, practice
+from mnist_course.data.idx import IdxError, parse_idx, read_idx, write_idx
 from tests import test_data, test_download, test_idx
 from tests.conftest import (
     ROOT,

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mnist_course.mnist_form import BOX, SIZE, center, fit_box, overlap, to_mnist
-from mnist_course.pictures import SMALLEST, Photo, PhotoError, from_image, read_photo
+from mnist_course.data.mnist_form import BOX, SIZE, center, fit_box, overlap, to_mnist
+from mnist_course.photo.open import SMALLEST, Photo, PhotoError, from_image, read_photo
 
 __all__ = [
     "BOX", "SIZE", "Photo", "PhotoError", "Prepared", "Stage", "center", "fit_box", "from_image",

@@ -1,6 +1,6 @@
 """Train every recipe of the course over several seeds, and store what was measured.
 
-    python benchmarks/results.py [NAME ...] [--seeds N]
+    python -m benchmarks.measure_models [NAME ...] [--seeds N]
 
 Every run trains on all 60,000 images (the recipes were chosen on 55,000, with 5,000 for
 validation) and looks at the test set once, after its last step. It computes with one thread, and
@@ -19,16 +19,16 @@ import click
 import torch
 
 from mnist_course.data import load_data
-from mnist_course.device import describe, device
+from mnist_course.device import describe, pick_device
 from mnist_course.files import atomic_write
-from mnist_course.models import count_parameters
-from mnist_course.recipes import RECIPES, train
 from mnist_course.results import STORED, format_results, load_results
+from mnist_course.training.models import count_parameters
+from mnist_course.training.recipes import RECIPES, train
 
 
 def hardware() -> str:
     """Return processor, threads and version of torch, as they stand on the results page."""
-    where = device()
+    where = pick_device()
     text = describe(where)
     if where.type == "cpu":
         with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -63,7 +63,7 @@ def main(names: tuple[str, ...], seeds: int, again: bool) -> None:
         for seed in range(seeds):
             if seed in row["seeds"]:
                 continue
-            clock = time.process_time if device().type == "cpu" else time.perf_counter
+            clock = time.process_time if pick_device().type == "cpu" else time.perf_counter
             begun = clock()
             trained = train(name, digits=digits, seed=seed)
             seconds = round(clock() - begun, 1)

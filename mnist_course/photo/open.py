@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnist_course.errors import CourseError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -31,7 +33,7 @@ SIDE = 1000  # pixels; more detail than this, or a little more, is averaged away
 SMALLEST = 5
 
 
-class PhotoError(ValueError):
+class PhotoError(CourseError, ValueError):
     """The picture cannot be read; the message says why and what to do.
 
     Attributes

@@ -1,0 +1,12 @@
+from .open import Photo as Photo
+from .open import PhotoError as PhotoError
+from .open import from_image as from_image
+from .open import read_photo as read_photo
+from .stages import BOX as BOX
+from .stages import SIZE as SIZE
+from .stages import Prepared as Prepared
+from .stages import Stage as Stage
+from .stages import center as center
+from .stages import fit_box as fit_box
+from .stages import prepare as prepare
+from .stages import to_mnist as to_mnist

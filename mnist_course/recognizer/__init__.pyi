@@ -1,0 +1,9 @@
+from .recognizer import OWN as OWN
+from .recognizer import Answer as Answer
+from .recognizer import Recognizer as Recognizer
+from .recognizer import Weights as Weights
+from .recognizer import WeightsError as WeightsError
+from .recognizer import find_weights as find_weights
+from .recognizer import load_weights as load_weights
+from .recognizer import save_weights as save_weights
+from .recognizer import write_page as write_page

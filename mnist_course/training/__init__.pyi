@@ -1,0 +1,13 @@
+from . import augment as augment
+from . import checkpoint as checkpoint
+from . import models as models
+from . import recipes as recipes
+from .loop import Epoch as Epoch
+from .loop import Evaluation as Evaluation
+from .loop import History as History
+from .loop import TrainingError as TrainingError
+from .loop import check_batch as check_batch
+from .loop import evaluate as evaluate
+from .loop import fit as fit
+from .loop import predict as predict
+from .loop import train_epoch as train_epoch
