@@ -57,7 +57,7 @@ def test_a_chapters_first_imports_set_the_threads(path, run_python):
     "code",
     [
         "import mnist_course, numpy\n",
-        "import mnist_course.data\n",
+        "from mnist_course.data import load_data\n",
         SEVERAL + "import mnist_course\n",
     ],
 )
