@@ -97,8 +97,7 @@ $(STAMPS)/unit: $(INSTALLED) $(CODE) $(CHAPTERS) $(NOTEBOOKS) $(TESTS) $(PAGES)
 # Strict comparison of all outputs on real MNIST and a CPU; elsewhere see tests/nbval_mode.py.
 $(STAMPS)/nbval: $(INSTALLED) $(CODE) $(NOTEBOOKS) tests/nbval_mode.py tests/nbval.cfg
 	$(PY) -m pytest -q -p tests.nbval_mode --nbval --nbval-current-env \
-	  --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=110 -W default -n auto --dist loadfile \
-	  notebooks
+	  --nbval-sanitize-with tests/nbval.cfg -W default -n auto --dist loadfile notebooks
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/browser: $(BOOK) tests/conftest.py tests/test_browser.py tests/test_draw.py

@@ -66,13 +66,18 @@ def run(chapters: tuple[str, ...], force: bool) -> None:
 @main.command()
 @click.argument("chapters", nargs=-1)
 @click.option("--force", is_flag=True, help="Execute also notebooks whose cells have not changed.")
-def notebooks(chapters: tuple[str, ...], force: bool) -> None:
-    """Derive the notebooks of CHAPTERS from the scripts, and execute them on real MNIST."""
+@click.option("--replace", is_flag=True, help="Replace also notebooks edited by hand; keep a copy.")
+def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
+    """Derive the notebooks of CHAPTERS from the scripts, and execute them on real MNIST.
+
+    A notebook into which somebody wrote is not overwritten. With --replace, a copy named
+    NN_name.yours.ipynb is kept beside it.
+    """
     from mnist_course.chapters import ChapterError, execute_notebooks
     from mnist_course.data import DataError
 
     try:
-        execute_notebooks(chapters, force)
+        execute_notebooks(chapters, force, replace)
     except (ChapterError, DataError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -154,9 +154,9 @@ print(
 # 0 is paper, 255 is ink, and the values between are the soft edges of a pen stroke. Draw them as gray levels, 0 black and 255 white (so ink is white here), and the numbers become a digit.
 
 # %% mystnb={"figure": {"name": "fig-first-digit", "caption": "The first training picture, and the label that its byte in the other file gives it."}, "image": {"alt": "A handwritten five, white on black, 28 by 28 pixels, with axes that count rows and columns"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 labels = np.frombuffer(

@@ -84,9 +84,9 @@ print(torch.Tensor(5).shape, torch.tensor(5).shape)
 import tempfile
 from pathlib import Path
 
-from torchvision.datasets import MNIST
-
 from mnist_course.data.idx import write_idx
+
+from torchvision.datasets import MNIST
 
 root = Path(tempfile.mkdtemp())
 raw = root / "MNIST" / "raw"
@@ -197,9 +197,9 @@ assert abs(center) < 1e-4 and abs(spread - 1) < 1e-4
 # From −0.42 to 2.82. A mean of 0 and a standard deviation of 1 fix two numbers, not the ends of the range. They do not fix the shape either. It is often said that normalizing makes data "normally distributed". Look:
 
 # %% mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Upper scale: before, lower scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor up to 0.8, below it from there on, and below both peaks"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 figure, ax = plt.subplots(figsize=(7, 3.4))

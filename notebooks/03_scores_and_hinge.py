@@ -27,9 +27,9 @@
 # {ref}`Chapter 1 <ch-idx-data>` ended with arrays of bytes. We set one twelfth of the training pictures aside, chosen at random, for decisions that we have to take on the way.
 
 # %%
-import numpy as np
-
 from mnist_course.data import load_data, split_train_valid
+
+import numpy as np
 
 digits = load_data()
 images = digits.train_images  # (N, 28, 28)
@@ -95,9 +95,9 @@ if digits.is_mnist:
 # Look inside two of the ten: the largest score and the one after it.
 
 # %% mystnb={"figure": {"name": "fig-score-products", "caption": "One validation picture, two templates, and the products pixel by pixel. Each score is the sum of 784 products, plus the bias."}, "image": {"alt": "Two rows of three gray pictures: the same digit, the mean picture of a class, and their product; the product with the template of its own class is brighter"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 figure, axes = plt.subplots(2, 3, figsize=(5.4, 4))

@@ -102,9 +102,9 @@ assert round(-np.log(0.5), 4) == 0.6931
 # In words: *look up the probability that the model gave to the right class, take minus its logarithm, and average*. A certain and right model has the loss 0; every wrong certainty is expensive.
 
 # %% mystnb={"figure": {"name": "fig-minus-log", "caption": "The loss of one example against the probability that its right class was given."}, "image": {"alt": "Falling curve of minus log p from 7.4 at p = 0.0006 over 2.8 at 0.06 and 0.5 at 0.6 to zero at p = 1, with these three points marked"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 p = np.linspace(0.0004, 1, 1000)
@@ -285,10 +285,10 @@ assert by_hand > 0.25
 # Now the tutorial's program, with its settings: `nn.Linear(784, 10)`, weights drawn from a normal distribution with standard deviation 0.01, SGD with a learning rate of 0.005, batches of 256, ten epochs, pixels scaled to 0..1. It trains on all 60,000 digits, so this once we do too. It prints its test accuracy after every epoch, so for once we look at the test set ten times, to compare with it. We choose nothing by what we see there.
 
 # %%
-from torch import nn
-
 from mnist_course.data import Batches
 from mnist_course.device import pick_device, set_seed
+
+from torch import nn
 
 where = pick_device()
 

@@ -28,9 +28,9 @@
 # A zero takes more ink than a one. Let us tell them apart by that alone. $x$ is the ink of a picture, measured so that the average picture has 1; $y$ is $+1$ for a zero and $-1$ for a one.
 
 # %%
-import numpy as np
-
 from mnist_course.data import load_data
+
+import numpy as np
 
 digits = load_data()
 images, labels = digits.train_images, digits.train_labels
@@ -303,9 +303,9 @@ def slide(optimizer):
 
 
 # %%
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 classical_steps = slide(ClassicalMomentum([np.zeros(1)], 0.1, 0.9))
@@ -914,11 +914,11 @@ assert np.isfinite(valid_loss)
 # Still, somebody may have seen a difference between two machines. Let us look for one. The next cell trains the same layer a second time, with PyTorch, on the best device that it finds; order of the batches, start and rate are the same. These three lines are in every PyTorch training loop: `zero_grad`, because `backward` *adds* to what is in `.grad`; `backward`, which computes the gradients; and `step`, our subject.
 
 # %%
-import torch.nn.functional as F
-from torch import nn
-
 from mnist_course.data import Batches
 from mnist_course.device import pick_device
+
+import torch.nn.functional as F
+from torch import nn
 
 where = pick_device()
 X_there = torch.from_numpy(X_train).to(where)  # (N, 784)

@@ -31,13 +31,13 @@
 # Chapter 6 ended with an optimizer in good order and a layer that had said all it could. So we give it another one, as in {ref}`chapter 5 <ch-backprop>`, and ask now what each part of such a network is for: 784 pixels, 256 numbers in between, ten scores. Five thousand of the training digits are set aside for validation, as always.
 
 # %%
+from mnist_course.data import load_data, split_train_valid, to_tensors
+from mnist_course.device import pick_device
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-
-from mnist_course.data import load_data, split_train_valid, to_tensors
-from mnist_course.device import pick_device
 
 where = pick_device()
 digits = load_data()
@@ -150,9 +150,9 @@ assert (one_layer - two_layers).abs().max() < 2e-3
 # In words: *keep it or drop it*; and on the way back, the gradient passes where the number passed, and is dropped where it was dropped. At 0 there is no slope; PyTorch takes 0.
 
 # %% mystnb={"figure": {"name": "fig-relu", "caption": "The ReLU and its derivative, and for comparison the sigmoid of chapter 5 and its derivative."}, "image": {"alt": "Left panel: the ReLU is zero up to h = 0 and then rises as a straight line; the sigmoid is a flat S between zero and one. Right panel: the derivative of the ReLU jumps from 0 to 1 at h = 0; that of the sigmoid is a low bell of height one quarter"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 h = np.linspace(-4, 4, 401)

@@ -28,11 +28,11 @@
 # Five thousand of the training digits are set aside for validation, as always. `order` is one random order of the 784 pixels.
 
 # %%
-import numpy as np
-import torch
-
 from mnist_course.data import load_data, split_train_valid, to_tensors
 from mnist_course.device import pick_device
+
+import numpy as np
+import torch
 
 where = pick_device()
 digits = load_data()
@@ -56,9 +56,9 @@ def shuffle_pixels(X):
 
 
 # %% mystnb={"figure": {"name": "fig-shuffled-digits", "caption": "Ten training digits, and the same ten with their pixels in another order. All were shuffled alike."}, "image": {"alt": "Two rows of ten pictures: above, the handwritten digits from zero to nine; below, ten squares of scattered gray dots in which no digit can be seen"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 first = np.array([np.flatnonzero(labels == k)[0] for k in range(10)])
@@ -249,9 +249,9 @@ gap = np.abs(ours - layer(X_random).detach().numpy()).max()
 print(W.shape, ours.shape, "equal:", gap < 1e-12)
 
 # %% tags=["remove-cell"]
-from scipy import signal
-
 from mnist_course.by_hand import convolution
+
+from scipy import signal
 
 assert gap < 1e-12
 assert np.allclose(

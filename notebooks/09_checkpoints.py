@@ -29,12 +29,12 @@
 # A small network for a small run: 6,000 digits, 64 hidden units, dropout, momentum, and a learning rate that falls to zero. All of them are old acquaintances of {ref}`chapter 6 <ch-optimizers>` and {ref}`chapter 7 <ch-mlp>`.
 
 # %%
+from mnist_course.data import Batches, load_data, to_tensors
+from mnist_course.device import set_seed
+
 import torch
 import torch.nn.functional as F
 from torch import nn
-
-from mnist_course.data import Batches, load_data, to_tensors
-from mnist_course.device import set_seed
 
 digits = load_data()
 num_train = min(6_000, len(digits.train_labels) // 2)
@@ -230,9 +230,9 @@ assert abs(probe["optimizer"].param_groups[0]["lr"] - 0.0995) < 1e-9
 # Look at the last column first. All four work, and their accuracies differ by a percent or so. Whoever forgets a part will not find out from the accuracy. That is the trouble with this mistake: it is silent. The weights tell.
 
 # %% mystnb={"figure": {"name": "fig-drift", "caption": "How far the weights of a resumed run are from those of the run that was never interrupted: the largest of the 50,890 differences after each step."}, "image": {"alt": "Three curves over the 100 steps after the interruption, both scales logarithmic. With the model alone the difference is a few hundredths after one step; with the optimizer too it begins lower, and both end near one half. With the scheduler it stays near a tenth. A row of marks at the bottom of the picture says that with the random numbers the difference is exactly zero"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 figure, ax = plt.subplots(figsize=(7, 3.4))

@@ -23,10 +23,10 @@
 # New names: a *recipe* (what turns a picture into 28×28 bytes), the *confidence* (the largest of the ten probabilities), $T$ (a temperature that divides all logits; in the code `T`).
 
 # %%
+from mnist_course.recognizer import Recognizer
+
 import numpy as np
 from PIL import Image
-
-from mnist_course.recognizer import Recognizer
 
 recognizer = Recognizer()  # its weights come with the package
 print(f"trained on {recognizer.about['trained_on']}")
@@ -67,9 +67,9 @@ pictures = [make_scene(kind, k, rng) for kind, k in zip(kinds, written)]
 print([picture.size for picture in pictures])
 
 # %% mystnb={"figure": {"name": "fig-own-source", "caption": "Four simulated photographs (top), and what the tutorial's recipe makes of them (bottom), with the answer and the number that the tutorial calls its probability."}, "image": {"alt": "Top row: photographs of a 3, a 7, a small 5 in a corner and an 8 in a shadow. Bottom row: the same shrunk to 28 by 28 gray pixels, dark digits on bright ground, each with the answer of the network above"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 figure, axes = plt.subplots(2, 4, figsize=(7, 4))
@@ -355,11 +355,11 @@ def calibration_error(probs, labels, num_bins=10):
 # Our first subject is a network of the kind that one trains first: the one with two hidden layers of {ref}`chapter 7 <ch-mlp>` (a *multilayer perceptron* by its old name), without dropout, on 2,000 digits, until it knows them by heart.
 
 # %%
-import torch
-
 from mnist_course.data import Batches, split_train_valid, to_tensors
 from mnist_course.device import pick_device, set_seed
 from mnist_course.training import fit, models, predict
+
+import torch
 
 where = pick_device()
 num_valid = len(digits.train_labels) // 12  # 5,000 of 60,000

@@ -35,13 +35,13 @@
 # {ref}`Chapter 7 <ch-mlp>` told of a tutorial that puts a ReLU behind every layer, the last one too. Six runs ended anywhere between good and useless, and it took six runs, and a count of the digits that the network never says, to find out why. Could one have seen it before the first step?
 
 # %%
+from mnist_course.data import Batches, load_data, split_train_valid, to_tensors
+from mnist_course.device import pick_device, set_seed
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-
-from mnist_course.data import Batches, load_data, split_train_valid, to_tensors
-from mnist_course.device import pick_device, set_seed
 
 digits, where = load_data(), pick_device()
 images, labels = digits.train_images, digits.train_labels
@@ -634,9 +634,9 @@ pairs = {
 }
 
 # %% mystnb={"figure": {"name": "fig-before-after", "caption": "Six mistakes that have a curve: accuracy on digits that were set aside, over four passes, before (dashed) and after the fix."}, "image": {"alt": "Six small panels. The solid curves of the mended programs reach about 92 percent in all of them. The dashed ones lie near 10 percent for raw pixels and Adam at 0.8, fall to it without zero_grad, stay below 40 for sorted data, and run a few points below the solid ones for the other two"}}
-import matplotlib.pyplot as plt
-
 from mnist_course import plots
+
+import matplotlib.pyplot as plt
 
 plots.use_course_style()
 figure, axes = plt.subplots(2, 3, figsize=(7.2, 4), sharex=True, sharey=True)

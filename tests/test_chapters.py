@@ -9,18 +9,24 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
+import torch
 
-from mnist_course import chapters, plots
+from mnist_course import plots
 from mnist_course.chapters import (
+    ROOT,
     ChapterError,
     chapter_environment,
     derive_notebook,
     execute_notebooks,
     find_chapters,
     format_table,
+    notebooks,
+    places,
     run_chapters,
     same_cells,
+    scripts,
 )
+from mnist_course.device import pick_device
 from tests.conftest import names_in
 
 ONE = """
@@ -55,10 +61,11 @@ def course(tmp_path, monkeypatch, digits):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(chapters, "ROOT", tmp_path)
-    monkeypatch.setattr(chapters, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(chapters, "RUNS", tmp_path / "_build" / "run")
-    monkeypatch.setattr(chapters, "load_data", lambda: digits)
+    for room in (places, scripts, notebooks):
+        monkeypatch.setattr(room, "ROOT", tmp_path, raising=False)
+        monkeypatch.setattr(room, "NOTEBOOKS", tmp_path / "notebooks", raising=False)
+        monkeypatch.setattr(room, "RUNS", tmp_path / "_build" / "run", raising=False)
+        monkeypatch.setattr(room, "load_data", lambda: digits, raising=False)
     monkeypatch.delenv("MNIST_COURSE_DEVICE", raising=False)
     return tmp_path
 
@@ -97,7 +104,7 @@ def test_an_unknown_chapter_is_refused_with_those_that_there_are(course, name):
 
 
 def test_a_folder_without_chapters_says_how_to_get_them(course, monkeypatch):
-    monkeypatch.setattr(chapters, "NOTEBOOKS", course / "empty")
+    monkeypatch.setattr(places, "NOTEBOOKS", course / "empty")
     with pytest.raises(ChapterError, match="Clone it"):
         find_chapters()
 
@@ -152,14 +159,31 @@ def edit_the_requirements(course, monkeypatch):
     (course / "requirements.txt").write_text("numpy==2\n")
 
 
-def choose_a_device(course, monkeypatch):
-    monkeypatch.setenv("MNIST_COURSE_DEVICE", "cpu")
+def change_the_weights(course, monkeypatch):
+    (course / "mnist_course" / "weights").mkdir(exist_ok=True)
+    (course / "mnist_course" / "weights" / "recognizer.npz").write_bytes(b"\0\1")
+
+
+def change_the_results(course, monkeypatch):
+    (course / "mnist_course" / "results.json").write_text("{}")
+
+
+def change_the_style(course, monkeypatch):
+    (course / "mnist_course" / "course.mplstyle").write_text("figure.dpi: 80")
+
+
+def rename_in_the_package(course, monkeypatch):
+    (course / "mnist_course" / "idx.py").rename(course / "mnist_course" / "xdi.py")
+
+
+def get_a_gpu(course, monkeypatch):
+    monkeypatch.setattr(scripts, "_describe_device", lambda: "cuda (a GPU), torch 2.14.1")
 
 
 def find_other_data(course, monkeypatch):
-    digits = chapters.load_data()
+    digits = scripts.load_data()
     source = "practice set" if digits.is_mnist else "MNIST"
-    monkeypatch.setattr(chapters, "load_data", lambda: dataclasses.replace(digits, source=source))
+    monkeypatch.setattr(scripts, "load_data", lambda: dataclasses.replace(digits, source=source))
 
 
 def lose_the_record(course, monkeypatch):
@@ -182,7 +206,11 @@ def garble_the_record(course, monkeypatch):
         edit_the_package,
         add_to_the_package,
         edit_the_requirements,
-        choose_a_device,
+        change_the_weights,
+        change_the_results,
+        change_the_style,
+        rename_in_the_package,
+        get_a_gpu,
         find_other_data,
         lose_the_record,
         cut_the_record,
@@ -196,6 +224,22 @@ def test_what_has_changed_is_run_again(course, monkeypatch, change):
     assert times_run(course) == 2
     run_chapters(["10"])
     assert times_run(course) == 2
+
+
+def test_compiled_files_and_a_device_named_that_is_chosen_anyway_do_not_matter(course, monkeypatch):
+    run_chapters(["10"])
+    (course / "mnist_course" / "__pycache__").mkdir()
+    (course / "mnist_course" / "__pycache__" / "idx.cpython-311.pyc").write_bytes(b"\0")
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", str(pick_device()))
+    run_chapters(["10"])
+    assert times_run(course) == 1
+
+
+def test_a_device_that_is_not_there_stops_everything_before_it_begins(course, monkeypatch):
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", "cuda:77")
+    with pytest.raises(ChapterError, match="MNIST_COURSE_DEVICE=cuda:77 does not work here"):
+        run_chapters()
+    assert not (course / "_build").exists()
 
 
 def test_a_change_in_another_chapter_does_not_matter(course):
@@ -238,7 +282,7 @@ def test_wrong_data_stops_everything_before_it_begins(course, monkeypatch):
     def wrong():
         raise ValueError("no data")
 
-    monkeypatch.setattr(chapters, "load_data", wrong)
+    monkeypatch.setattr(scripts, "load_data", wrong)
     with pytest.raises(ValueError, match="no data"):
         run_chapters()
     assert not (course / "_build").exists()
@@ -349,15 +393,34 @@ def test_a_notebook_has_the_cells_of_its_script_and_no_outputs(script):
     assert notebook.metadata.kernelspec.name == "python3"
 
 
-def test_cell_ids_are_unique_and_outlast_edits(script):
-    ids = [cell.id for cell in derive_notebook(script).cells]
+def ids_of(path):
+    return [cell.id for cell in derive_notebook(path).cells]
+
+
+def test_cell_ids_are_unique_and_depend_on_the_cell_alone(script):
+    ids = ids_of(script)
     assert len(set(ids)) == 3
-    assert [cell.id for cell in derive_notebook(script).cells] == ids
+    assert ids_of(script) == ids
     script.write_text(SOURCE.replace("6 * 7", "7 * 6"))
-    assert [cell.id for cell in derive_notebook(script).cells] == ids
+    edited = ids_of(script)
+    assert [edited[0], edited[2]] == [ids[0], ids[2]]
+    assert edited[1] != ids[1]
     other = script.with_name("02_other.py")
     other.write_text(SOURCE)
-    assert not {cell.id for cell in derive_notebook(other).cells} & set(ids)
+    assert not set(ids_of(other)) & set(ids)
+
+
+@pytest.mark.parametrize(
+    "new", ["# %%\ny = 1\n", "# %%\nx = 6 * 7\nx\n", "# %% [markdown]\n# Hm.\n"]
+)
+def test_a_cell_put_in_near_the_top_changes_one_id(script, new):
+    before = ids_of(script)
+    first = SOURCE.index("# %%")
+    script.write_text(f"{SOURCE[:first]}{new}\n\n{SOURCE[first:]}")
+    after = ids_of(script)
+    assert len(after) == len(set(after)) == len(before) + 1
+    assert len(set(after) - set(before)) == 1
+    assert set(before) <= set(after)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +447,7 @@ def test_cells_are_compared_by_kind_text_and_tags(script, old, new, same):
 def real(course, monkeypatch, digits):
     """Pretend that the digits are MNIST's: the tiny chapters look at none."""
     pretended = dataclasses.replace(digits, source="MNIST")
-    monkeypatch.setattr(chapters, "load_data", lambda: pretended)
+    monkeypatch.setattr(notebooks, "load_data", lambda: pretended)
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -431,7 +494,187 @@ def test_a_warning_is_not_published(script, real):
 
 def test_without_mnist_no_notebook_is_written(script, monkeypatch, digits):
     practice = dataclasses.replace(digits, source="practice set")
-    monkeypatch.setattr(chapters, "load_data", lambda: practice)
+    monkeypatch.setattr(notebooks, "load_data", lambda: practice)
     with pytest.raises(ChapterError, match=r"real MNIST.*Set MNIST_COURSE_DATA"):
         execute_notebooks(["1"])
     assert not script.with_suffix(".ipynb").exists()
+
+
+# What somebody wrote into a notebook ------------------------------------------------------------
+
+
+@pytest.fixture
+def notebook(script, real, monkeypatch):
+    """The notebook of a tiny chapter, as it was derived; its cells need not run here."""
+    monkeypatch.setattr(notebooks, "_execute", lambda path, notebook: None)
+    (path,) = execute_notebooks(["1"])
+    return path
+
+
+def answer(notebook):
+    """Write an answer into the notebook's last cell, as any editor would."""
+    content = json.loads(notebook.read_text())
+    content["cells"][-1]["source"] = "my_answer = 42"
+    notebook.write_text(json.dumps(content))
+
+
+def delete_a_cell(notebook):
+    content = json.loads(notebook.read_text())
+    del content["cells"][1]
+    notebook.write_text(json.dumps(content))
+
+
+def tag_a_cell(notebook):
+    content = json.loads(notebook.read_text())
+    content["cells"][1]["metadata"]["tags"] = ["hide-input"]
+    notebook.write_text(json.dumps(content))
+
+
+def answer_and_drop_the_metadata(notebook):
+    """Write an answer in an editor that keeps neither metadata nor the cells' ids."""
+    content = json.loads(notebook.read_text())
+    content["metadata"] = {}
+    content.update(nbformat_minor=4)
+    for cell in content["cells"]:
+        del cell["id"]
+        cell["metadata"] = {}
+    content["cells"][0]["source"] += " And a note."
+    notebook.write_text(json.dumps(content))
+
+
+def conflict(notebook):
+    """Leave the marks of a merge in it."""
+    text = notebook.read_text()
+    notebook.write_text(text.replace('"cells": [', '<<<<<<< HEAD\n "cells": ['))
+
+
+def empty(notebook):
+    notebook.write_text("[]")
+
+
+EDITS = [answer, delete_a_cell, tag_a_cell, answer_and_drop_the_metadata, conflict, empty]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_was_written_into_a_notebook_is_not_overwritten(notebook, edit, force, course):
+    edit(notebook)
+    before = notebook.read_bytes()
+    with pytest.raises(ChapterError, match=r"01_one\.ipynb holds cells .* --replace") as caught:
+        execute_notebooks([], force)
+    assert "\n" not in str(caught.value)
+    assert notebook.read_bytes() == before
+    others = [path.name for path in (course / "notebooks").glob("*.ipynb")]
+    assert others == ["01_one.ipynb"], "refused before anything ran"
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_was_written_is_kept_beside_the_notebook_that_replaces_it(notebook, edit, capsys):
+    derived = notebook.read_bytes()
+    for name in ("01_one.yours.ipynb", "01_one.yours-2.ipynb", "01_one.yours-3.ipynb"):
+        edit(notebook)
+        written = notebook.read_bytes() + b"\n" * len(name)
+        notebook.write_bytes(written)
+        earlier = {path: path.read_bytes() for path in notebook.parent.glob("*.yours*")}
+        capsys.readouterr()
+        assert execute_notebooks(["1"], replace=True) == [notebook]
+        assert f"kept as {name}" in capsys.readouterr().out
+        assert notebook.with_name(name).read_bytes() == written
+        assert notebook.read_bytes() == derived
+        assert all(path.read_bytes() == content for path, content in earlier.items())
+    assert execute_notebooks(["1"], force=True, replace=True) == [notebook]
+    assert len(list(notebook.parent.glob("*.yours*"))) == 3, "nothing was written, nothing is kept"
+
+
+def test_what_is_written_while_the_cells_run_is_kept_too(notebook, script, monkeypatch):
+    script.write_text(SOURCE.replace("6 * 7", "7 * 6"))
+    execute = notebooks._execute
+
+    def execute_while_somebody_writes(path, derived):
+        execute(path, derived)
+        answer(notebook)
+
+    monkeypatch.setattr(notebooks, "_execute", execute_while_somebody_writes)
+    with pytest.raises(ChapterError, match="by hand"):
+        execute_notebooks(["1"])
+    assert "my_answer" in notebook.read_text()
+
+
+def test_a_copy_that_cannot_be_written_leaves_the_notebook(notebook, monkeypatch):
+    answer(notebook)
+    before = notebook.read_bytes()
+    real_open = Path.open
+
+    def full(path, *args, **options):
+        if ".yours" in path.name:
+            raise OSError(28, "No space left on device")
+        return real_open(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(ChapterError, match=r"01_one\.ipynb could not be kept .*No space"):
+        execute_notebooks(["1"], replace=True)
+    assert notebook.read_bytes() == before
+
+
+def run_in_an_editor(notebook):
+    """Run and save without writing anything: outputs, ids, an empty cell, the editor's marks."""
+    content = json.loads(notebook.read_text())
+    for number, cell in enumerate(content["cells"]):
+        cell["id"] = f"new-{number}"
+        cell["metadata"]["vscode"] = {"languageId": "python"}
+    content["cells"][1]["outputs"] = []
+    content["cells"].append(
+        {"cell_type": "code", "source": [], "metadata": {}, "id": "empty", "outputs": [],
+         "execution_count": None}
+    )  # fmt: skip
+    content["metadata"]["language_info"]["version"] = "3.12.1"
+    notebook.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("before", [lambda notebook: None, run_in_an_editor])
+def test_an_author_who_edits_the_script_only_is_asked_nothing(notebook, script, before):
+    before(notebook)
+    script.write_text(SOURCE.replace("6 * 7", "7 * 6").replace("*text*", "*more text*"))
+    assert execute_notebooks(["1"]) == [notebook]
+    assert same_cells(derive_notebook(script), nbformat.read(notebook, 4))
+    assert not list(notebook.parent.glob("*.yours*"))
+
+
+def test_a_notebook_without_metadata_whose_cells_are_the_scripts_may_be_written(notebook):
+    content = json.loads(notebook.read_text())
+    content["metadata"] = {}
+    notebook.write_text(json.dumps(content))
+    assert execute_notebooks(["1"], force=True) == [notebook]
+
+
+def test_copies_are_neither_chapters_nor_progress_nor_for_git(notebook, course):
+    for name in ("01_one.yours.py", "01_one.yours-2.py"):
+        (course / "notebooks" / name).write_text("raise SystemExit(9)")
+    assert [path.name for path in find_chapters(["1"])] == ["01_one.py"]
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert "*.yours*.ipynb" in ignored
+
+
+# On what it was executed ------------------------------------------------------------------------
+
+
+def test_a_notebook_says_on_what_it_was_executed(script, real):
+    (notebook,) = execute_notebooks(["1"])
+    told = nbformat.read(notebook, 4).metadata["mnist_course"]["executed_on"]
+    assert told == notebooks.executed_on()
+    assert told["cpu"] == torch.backends.cpu.get_cpu_capability()
+    assert told["threads"] == torch.get_num_threads()
+    assert told["torch"] == torch.__version__.split("+")[0]
+
+
+def test_a_processor_with_fewer_instructions_is_another_kind(run_python):
+    code = (
+        "import json, mnist_course.chapters.notebooks as n\n"
+        "print(json.dumps(n.executed_on(), sort_keys=True))"
+    )
+    lesser = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Nehalem"}
+    here, again = (json.loads(run_python(code).stdout) for _ in range(2))
+    there = json.loads(run_python(code, **lesser).stdout)
+    assert here == again
+    assert there != here
+    assert there["cpu"] == "DEFAULT"

@@ -108,6 +108,16 @@ def test_an_unknown_chapter_is_one_line_and_status_1(name):
     assert done.output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "passed"), [([], (False, False)), (["--force", "--replace"], (True, True))]
+)
+def test_notebooks_pass_on_their_arguments(monkeypatch, options, passed):
+    asked = []
+    monkeypatch.setattr(chapters, "execute_notebooks", lambda *given: asked.append(given))
+    assert command("notebooks", "4", *options).exit_code == 0
+    assert asked == [(("4",), *passed)]
+
+
 def test_notebooks_are_refused_without_real_mnist(monkeypatch):
     monkeypatch.setenv("MNIST_COURSE_DATA", "practice")
     monkeypatch.setenv("MNIST_COURSE_ANNOUNCED", "1")

@@ -50,6 +50,14 @@ def test_the_books_own_solution_does_not_count(tmp_path, printed):
     assert solved_exercises(tmp_path)["01.size"] == "open"
 
 
+@pytest.mark.parametrize("copy", ["yours", "yours-2", "nbconvert"])
+def test_copies_beside_a_notebook_do_not_count(tmp_path, printed, copy):
+    _notebook(tmp_path / "01_idx_data.ipynb", printed(checks.check, "01.size", -1))
+    right = printed(checks.check, "01.size", 307_220)
+    _notebook(tmp_path / f"01_idx_data.{copy}.ipynb", right)
+    assert solved_exercises(tmp_path)["01.size"] == "wrong"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3}', '{"cells": [3]}', "\x00"])
 def test_an_unreadable_notebook_counts_as_open(tmp_path, content):
     (tmp_path / "01_idx_data.ipynb").write_text(content)

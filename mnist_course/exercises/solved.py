@@ -31,6 +31,8 @@ def solved_exercises(folder: Path) -> dict[str, str]:
     statuses = {mark: status for status, mark in MARKS.items()}
     found = dict.fromkeys(exercise_names(), OPEN)
     for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        if "." in path.stem:  # a copy, as of `notebooks --replace` or of nbconvert
+            continue
         for mark, name, reply in LINE.findall(_printed(path)):
             if name in found and reply != SOLUTION:  # the book's own answer is not hers
                 found[name] = statuses[mark]
