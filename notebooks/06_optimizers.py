@@ -1050,7 +1050,7 @@ except ValueError as error:
 #
 # A large rate is good at the start, when the way is long, and bad at the end, when the noise of the batches keeps throwing the weights about. So let it fall. The simplest schedule is a straight line from the full rate to almost 0 at the last step. Each optimizer gets its best rate of the sweep and the next higher one, for two passes and three shuffles:
 
-# %% tags=["nbval-within-20%"]
+# %% tags=["nbval-within-5%"]
 schedules = {"constant": None, "falling": lambda done: 1 - done}
 results = {}
 for name in progress(best_lr, "schedules"):
