@@ -586,6 +586,7 @@ plots.show(figure, "awake")
 #
 # Look at the scores *before* the last ReLU. `tops` holds, for each run and each digit, the largest score that any of the digit's own pictures gets for it: a digit is silent where even this is below zero. Take the run with most such digits, and of these the one that lies deepest; and for comparison a digit that speaks.
 
+
 # %% tags=["nbval-ignore-output"]
 def largest_own_scores(model):
     before = predict(model[:-1], pixels_valid)  # (N, 10), before the last ReLU
