@@ -273,7 +273,7 @@ def test_rounding_errors_are_reported_without_their_digits():
 
     seen = examine_program(program(Rounded(1e-6)))["rows"]
     assert seen.verdict == OK
-    assert seen.evidence.startswith("outputs change by less than 0.001 % without")
+    assert seen.evidence.startswith("outputs change by < 0.001 % without")
     assert "by 0.0" in examine_program(program(Rounded(4e-4)))["rows"].evidence
 
 
