@@ -616,7 +616,7 @@ assert what_happens(careful_load, body + seal) == "refused"
 
 # %%
 run_file = folder / "killed.pt"
-num_epochs, save_every = (1, 10) if digits.is_mnist else (10, 3)
+num_epochs, save_every = (1, 5) if digits.is_mnist else (10, 3)
 arguments = ["train", "--model", "mlp", "--epochs", str(num_epochs), "--seed=1"]
 arguments += ["--checkpoint", str(run_file), "--save-every", str(save_every)]
 arguments += ["--resume"]
