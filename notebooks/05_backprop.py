@@ -352,7 +352,7 @@ errors = {
     "central, float32": error(s.astype(np.float32), sides=2),
 }
 
-# %% mystnb={"figure": {"name": "fig-step-size", "caption": "The error of a numerical derivative of the neuron's loss, over the step. Both axes are logarithmic."}, "image": {"alt": "Three curves shaped like a V: with the central difference in float64 the error is lowest, below 1e-11, for steps near 1e-5; with the one-sided difference it is lowest, near 1e-9, at 1e-8; with float32 it never falls much below 1e-6"}}
+# %% mystnb={"figure": {"name": "fig-step-size", "caption": "The error of a numerical derivative of the neuron's loss, over the step. Both axes are logarithmic."}, "image": {"alt": "Three curves shaped like a V: with the central difference in float64 the error is lowest, near 1e-11, for steps near 1e-5; with the one-sided difference it is lowest, near 1e-9, at 1e-8; with float32 it never falls much below 1e-6"}}
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7, 3.6))
@@ -369,11 +369,11 @@ plots.show(figure, "step size")
 # %% tags=["remove-cell"]
 best = {name: (s[e.argmin()], e.min()) for name, e in errors.items()}
 assert 1e-7 < best["central, float64"][0] < 1e-3
-assert best["central, float64"][1] < 1e-11
+assert best["central, float64"][1] < 1e-10
 assert 1e-10 < best["one-sided, float64"][0] < 1e-6
 assert best["one-sided, float64"][1] < 1e-8
-assert 1e-7 < best["central, float32"][1] < 1e-4
-assert (errors["central, float32"].min() / abs(exact)) > 1e-6
+third_best = np.sort(errors["central, float32"])[2]  # one may be a lucky hit
+assert 1e-6 < third_best / abs(exact) < 1e-3
 assert np.float32(0.5) + np.float32(1e-8) == np.float32(0.5)
 at = np.searchsorted(s, [1e-3, 1e-2, 1e-1])
 ratios = (
@@ -382,7 +382,7 @@ ratios = (
 assert (ratios > 50).all() and (ratios < 200).all()
 
 # %% [markdown]
-# No. Seen from the right, each curve of {numref}`fig-step-size` falls, turns around, and rises again. To the right of its lowest point the step is too long: a curve is not straight, and we measure the slope of a chord (**truncation**). Going left, ten times as short a step makes the one-sided error ten times as small and the central error a hundred times, and that is why we look to both sides. To the left of the lowest point the step is too short: the two losses then agree in nearly all of their 16 digits, and what is left when we subtract them is mostly **rounding**, divided by a tiny step. For central differences in `float64` the best step is near 0.00001. In `float32`, with its 7 digits, no step here gets more than about five digits right, and steps below 0.00000001 are lost altogether, because $0.5 + s$ is rounded to 0.5. Check gradients in `float64`, always; train in what you like.
+# No. Seen from the right, each curve of {numref}`fig-step-size` falls, turns around, and rises again. To the right of its lowest point the step is too long: a curve is not straight, and we measure the slope of a chord (**truncation**). Going left, ten times as short a step makes the one-sided error ten times as small and the central error a hundred times, and that is why we look to both sides. To the left of the lowest point the step is too short: the two losses then agree in nearly all of their 16 digits, and what is left when we subtract them is mostly **rounding**, divided by a tiny step. For central differences in `float64` the best step is near 0.00001. In `float32`, with its 7 digits, even the best steps get only about five digits right, and steps below 0.00000001 are lost altogether, because $0.5 + s$ is rounded to 0.5. Check gradients in `float64`, always; train in what you like.
 #
 # The 0.2499 at the beginning of this page came from a one-sided step of 0.001: truncation.
 #
@@ -502,13 +502,13 @@ W1, b1, W2, b2 = tensors
 hidden = F.relu(torch.tensor(X) @ W1.T + b1)  # (32, 200)
 F.cross_entropy(hidden @ W2.T + b2, torch.tensor(y)).backward()
 
-# %% tags=["nbval-ignore-output"]
+# %%
 for name, tensor, ours in zip(
     ("W1", "b1", "W2", "b2"), tensors, model.gradients()
 ):
     gap = np.abs(tensor.grad.numpy() - ours).max()
     print(f"d{name} {ours.shape!s:<10} up to {np.abs(ours).max():.3f}", end="")
-    print(f", largest gap {gap:.0e}")
+    print(f", equal to within 1e-14: {gap < 1e-14}")
 
 # %% tags=["remove-cell"]
 gaps = [
@@ -519,7 +519,7 @@ assert max(gaps) < 1e-14
 assert min(np.abs(ours).max() for ours in model.gradients()) > 1e-3
 
 # %% [markdown]
-# The largest of the 159,010 gaps is smaller than $10^{-14}$: the last digits of the floats, nothing more. (The biases were set to random numbers for this check. With zeros, a forgotten bias would not have shown.)
+# None of the 159,010 gaps reaches $10^{-14}$: the last digits of the floats, nothing more. (The biases were set to random numbers for this check. With zeros, a forgotten bias would not have shown.)
 #
 # And what did it cost, compared with moving one number at a time?
 

@@ -449,7 +449,7 @@ def largest_gap(ours, theirs, **settings):
     return max(np.abs(gap).max() for gap in gaps)
 
 
-# %% tags=["nbval-ignore-output"]
+# %%
 ball = {"lr": 0.1, "momentum": 0.9}
 gaps = {
     "SGD": largest_gap(SGD, torch.optim.SGD, lr=0.1),
@@ -460,7 +460,7 @@ gaps = {
     "classical": largest_gap(ClassicalMomentum, torch.optim.SGD, **ball),
 }
 for name, gap in gaps.items():
-    print(f"{name:<10} {gap:.0e}")
+    print(f"{name:<10} equal to within 1e-12: {gap < 1e-12}")
 
 # %% tags=["remove-cell"]
 assert max(gap for name, gap in gaps.items() if name != "classical") < 1e-12
@@ -478,7 +478,7 @@ for mu in (0.0, 0.5, 0.9):  # the limit with momentum, as the summary has it
         assert (abs(walk[-1, 0]) > 1) == far
 
 # %% [markdown]
-# The first five gaps are rounding, far below one part in a million. The last is the classical form, which agrees for 60 steps and then parts, as it has to. From now on we may say SGD or Adam, and need not say whose.
+# The first five agree with PyTorch's but for rounding. The last is the classical form, which agrees for 60 steps and then parts, as it has to. From now on we may say SGD or Adam, and need not say whose.
 #
 # ## Five ways down one valley
 #
@@ -839,7 +839,7 @@ if digits.is_mnist:
     )
     assert abs(best_accuracy - 0.913) < 0.012
 
-# %% mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to tens and hundreds. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
+# %% mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to about 10 for SGD, more for momentum, and nearly 200 for Adam. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
 figure, ax = plt.subplots(figsize=(7.6, 4.4))
 for name, look in zip(sweep, ("SGD, lr 0.97", "momentum", "Adam")):
     values, mean = sweep[name][:, :, 0], loss_of[name]  # (11, 3), (11,)
@@ -875,7 +875,7 @@ if digits.is_mnist:
     for v in loss_of.values():
         k = v.argmin()  # two places in the grid are a factor of ten
         assert min(v[k - 2], v[k + 2]) > 1.12 * v[k]
-        assert v[-1] > 8
+        assert v[-1] > 5
     assert 100 < loss_of["Adam"][-1] < 300
 for values in loss_of.values():
     assert values.min() < np.log(10) and values[-1] > 3 * values.min()
