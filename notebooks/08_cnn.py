@@ -453,7 +453,7 @@ if digits.is_mnist:
     assert lean.max() > 0.08 and lean.min() < -0.15
     assert len(batches) == 430
 
-# %% mystnb={"figure": {"name": "fig-filters-and-maps", "caption": "What 430 steps made of the first two layers. Right, from the top: the ten filters of 5×5, sorted from horizontal to vertical; their maps of the four, after ReLU and pooling; the twenty maps of the second convolution, after ReLU, sorted in the same way. Each map has a scale of its own, from black, 0, to white, its largest answer."}, "image": {"alt": "A handwritten four on the left. Beside it four rows of ten small pictures: 5 by 5 filters in red and blue; ten maps, in the first two of which the crossbar of the four is brightest and in the last of which its two uprights are; two rows of coarser maps in which single strokes and corners are bright"}}
+# %% mystnb={"figure": {"name": "fig-filters-and-maps", "caption": "What 430 steps made of the first two layers. Right, from the top: the ten filters of 5×5, sorted from horizontal to vertical; their maps of the four, after ReLU and pooling; the twenty maps of the second convolution, after ReLU, sorted in the same way. Each map has a scale of its own, from black, 0, to white, its largest answer."}, "image": {"alt": "A handwritten four on the left. Beside it four rows of ten small pictures: 5 by 5 filters in red and blue; ten maps, in the first of which the crossbar of the four is brightest and in the last of which its uprights are; two rows of coarser maps in which single strokes and corners are bright"}}
 shown = X[first[4]][None]  # (1, 1, 28, 28)
 with torch.no_grad():
     maps_1 = source[:3](shown)[0, filter_order].cpu()  # (10, 12, 12)
@@ -473,7 +473,7 @@ for ax, picture in zip(axes[1:, 2:].flat, [*maps_1, *maps_2]):
 plots.show(figure, "filters and maps")
 
 # %% [markdown]
-# Start with the maps, in the second row of {numref}`fig-filters-and-maps`. The first two show the crossbar of the four and hardly its uprights; in the last one it is the other way round. One likes horizontal strokes, the other vertical ones: we wrote such a pair by hand. A gray background means that the filter answers to blank paper, too. The maps of the second layer look at all ten of the first at once. They are coarser and choosier, and some answer to a single stroke.
+# Start with the maps, in the second row of {numref}`fig-filters-and-maps`. The first shows the crossbar of the four and hardly its uprights; in the last it is the other way round. One likes horizontal strokes, the other vertical ones: we wrote such a pair by hand. A gray background means that the filter answers to blank paper, too. The maps of the second layer look at all ten of the first at once. They are coarser and choosier, and some answer to a single stroke.
 #
 # Now the filters above them. Books show smooth edges and bars here; ours are rough. How far have they come from their random start? The same seed gives us that start again:
 
@@ -883,7 +883,7 @@ if digits.is_mnist:
     assert 0.004 < unsure[predictions == y_test].float().mean() < 0.03
 
 # %% [markdown]
-# Cover the labels in {numref}`fig-cnn-mistakes` and try. A four with its top closed, a five that could be a three, a seven whose bar has all but vanished: in every run of this page so far at least two of these three were misread. For one or two you may side with the network against the label. In most of the mistakes, eight or nine of ten, the right digit was its second choice. And it tends to know: most of its wrong answers, but only one or two in a hundred of its right ones, have a probability below 0.9.
+# Cover the labels in {numref}`fig-cnn-mistakes` and try. Some are cut, some badly written, some lie between two digits; for one or two you may side with the network against the label. Other runs agree about many of them: a four with its top closed, a five that could be a three, a seven whose bar has all but vanished (test digits 2130, 2597 and 6576), in every run of this page so far at least two of these three were misread. In most of the mistakes, eight or nine of ten, the right digit was its second choice. And it tends to know: most of its wrong answers, but only one or two in a hundred of its right ones, have a probability below 0.9.
 #
 # ## What it is worth to know
 #
