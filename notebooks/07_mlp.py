@@ -257,7 +257,7 @@ for name, model in {"straight": straight_model, "bent": bent_model}.items():
     ax.plot(share.cpu(), scores[:, 8], "--", color=plots.ORANGE, label="8")
     ax.set(title=f"scores, {name}", xlabel="share of the second picture")
     for k in (1, 8):
-        ax.annotate(f"the {k}", (0.45, scores[18, k] + 0.5))
+        ax.annotate(f"the {k}", (0.45, scores[18, k] + 0.7))
 plots.show(figure, "two ones")
 
 # %% tags=["remove-cell"]
