@@ -18,7 +18,7 @@
 # | B | the loss of successive batches is about 25, then tens of thousands or millions, and soon 2.3, 2.3, 2.3, … |
 # | C | the printed training loss grows, from about 1.3 to about 2.9, while the model gets better |
 # | D | about 87 % of the digits are right; measured again, a few more or a few fewer |
-# | E | about 7 % of the digits are wrong, and the loss is 0.0005 |
+# | E | about 7 % of the digits are wrong, and the loss is about 0.0005 |
 # | F | nearly 90 % after four passes, a smooth curve, nothing to see |
 #
 # Five of the six mistakes were published in tutorials; the sixth is one word away from one. **Write down a guess for each before you go on.** You will
@@ -346,7 +346,7 @@ assert softmax_curves[1] == softmax_curves[2] or np.allclose(
     softmax_curves[1], softmax_curves[2], atol=0.2
 )
 if digits.is_mnist:
-    assert softmax_curves[0][-1] < softmax_curves[1][-1] - 1
+    assert np.mean(softmax_curves[0]) < np.mean(softmax_curves[1]) - 1
 floor = F.cross_entropy(torch.eye(10), torch.arange(10)).item()
 assert abs(floor - 1.461) < 0.001
 
@@ -553,7 +553,7 @@ with torch.no_grad():
     true_loss = F.cross_entropy(broken.model(X_valid), y_valid).item()
 if digits.is_mnist:
     assert abs(true_loss / loss - 500) < 5
-    assert f"{loss:.4f}" == "0.0005" and 0.055 < 1 - accuracy < 0.095
+    assert 0.0004 < loss < 0.0007 and 0.055 < 1 - accuracy < 0.095
     assert 80 < 0.69 / 14 / loss < 125
 assert true_loss >= (1 - accuracy) * np.log(2)
 
@@ -664,15 +664,15 @@ assert sum(len(findings) == 1 for findings in found.values()) == len(found) - 1
 assert len(found) == 15
 tiny = network()
 for weight in tiny.parameters():
-    nn.init.normal_(weight, std=1e-6)
+    nn.init.normal_(weight, std=1e-4)
 assert examine_program(program(tiny)).healthy
 born = [network()[k].weight.std().item() for k in (1, 4)]
-assert 20_000 < min(born) / 1e-6 < max(born) / 1e-6 < 80_000
+assert 200 < min(born) / 1e-4 < max(born) / 1e-4 < 800
 
 # %% [markdown]
 # Every mistake is named by one check, and by no other; the model that ends in its scores (`Identity`) is not accused. That is how it was built: the tests of this course hold a bank of more than 90 broken programs, and demand the same of each; and they hold 30 healthy ones, of which none may be accused.
 #
-# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out twenty thousand times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
+# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out some hundred times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
 #
 # ## The order in which to look
 #
