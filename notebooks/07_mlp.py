@@ -809,7 +809,7 @@ def nudge(X):
     return X.roll((down, right), dims=(2, 3))  # (B, 1, 28, 28)
 
 
-# %%
+# %% tags=["nbval-within-2%"]
 _, nudged = train(with_dropout, **few, weight_decay=0.01, augment=nudge)
 for name, history in {"both": both, "and nudged": nudged}.items():
     loss, valid_accuracy = history["valid_loss"], history["valid_accuracy"]
@@ -1217,7 +1217,7 @@ check_solution("07.silent", count_silent)
 #
 # The first loss is near $\ln 10$ both times, so it gives no warning. At −2 most units are silent, and stay so; the others learn, and the network with them. At −10 all 256 are silent. The last biases are the only parameters with a gradient, as in the exercise with the zeros. The best they can do is to answer each digit's frequency, and that gives $-\sum_k f_k \log f_k = 2.301$ for the frequencies $f_k$ of the digits, hardly less than $\ln 10$. (What you see below may lie a little above: 400 noisy steps hover around it.)
 
-# %%
+# %% tags=["nbval-within-3%"]
 for bias in (-2.0, -10.0):
     set_seed(0)
     model = bent().to(where)
