@@ -16,7 +16,7 @@
 #
 # Take one word out of the program, `relu`, in one place. Every run now reads **about 90 to 96** percent. In two other places the same word stands rightly: without it, the network is no better than the single layer of {ref}`chapter 4 <ch-softmax-regression>`. What does this word do, and why does it help between two layers and harm behind the last one? To answer, you will
 #
-# * stack two layers and find that they are one, then bend them and gain about six points,
+# * stack two layers and find that they are one, then bend them and gain more than five points,
 # * take two ones that lean in opposite directions, lay them over each other, and see what the bend can say and a single layer cannot,
 # * look at a network before its first step, and find that a first loss of $\ln 10$ cannot tell a good start from sleep,
 # * find the six runs' fault, and watch digits go silent, one by one,
@@ -111,12 +111,12 @@ print(f"without ReLU {plain:.1f} %, with ReLU {folded:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(plain - 90.7) < 1.2 and abs(folded - 96.8) < 1
-    assert abs(folded - plain - 6) < 1.2
+    assert 84 < plain < 92.2 and abs(folded - 96.8) < 1
+    assert folded - plain > 4.5
 assert folded > 50
 
 # %% [markdown]
-# Without the ReLU, the second layer has brought nothing: about 91 %, what one layer reached in {ref}`the sweep of chapter 6 <ch-optimizers>`. It *could* not bring anything. Write both layers out, with $b_1$ and $b_2$ for their biases:
+# Without the ReLU, the second layer has brought nothing: about 90 %, what one layer reached in {ref}`the sweep of chapter 6 <ch-optimizers>`. It *could* not bring anything. Write both layers out, with $b_1$ and $b_2$ for their biases:
 #
 # $$ W_2 (W_1 x + b_1) + b_2 = (W_2 W_1)\, x + (W_2 b_1 + b_2) . $$ (eq-collapse)
 #
@@ -257,7 +257,7 @@ for name, model in {"straight": straight_model, "bent": bent_model}.items():
     ax.plot(share.cpu(), scores[:, 8], "--", color=plots.ORANGE, label="8")
     ax.set(title=f"scores, {name}", xlabel="share of the second picture")
     for k in (1, 8):
-        ax.annotate(f"the {k}", (0.45, scores[18, k] + 0.5))
+        ax.annotate(f"the {k}", (0.45, scores[18, k] + 0.7))
 plots.show(figure, "two ones")
 
 # %% tags=["remove-cell"]
@@ -363,7 +363,7 @@ first_loss = {
     for name, model in starts.items()
 }
 if digits.is_mnist:
-    assert all(1.2 < s < 1.65 for s in spread_of["1"][:4])
+    assert all(1.1 < s < 1.75 for s in spread_of["1"][:4])
     assert spread_of["0.3"][4] < 0.006
     assert all(0.04 < s < 0.15 for s in spread_of["PyTorch's"][3:])
     assert 2.4 < first_loss["1"] < 3.7
@@ -548,7 +548,7 @@ if digits.is_mnist:
     assert max(mended) - min(mended) < 10
     for diary, value in zip(diaries, reached):
         assert min(min(shares) for shares in diary[:4]) < 0.05
-        assert min(diary[-1]) < 0.5 or value > 84
+        assert min(diary[-1]) < 0.5 or value > 80
     from mnist_course.results import load_results
 
     stored = load_results().get("s2-published")
@@ -580,7 +580,7 @@ figure.supylabel("digit", fontsize=11)
 plots.show(figure, "awake")
 
 # %% [markdown]
-# A white row in {numref}`fig-awake` is a digit that has fallen silent: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read about 90 % and more, as the corrected ones do. (A silent 0 costs less than another silent digit; why, you will see in a table further down.)
+# A white row in {numref}`fig-awake` is a digit that has fallen silent: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read 85 to 95 %, nearly as much as the corrected ones. (A silent 0 costs less than another silent digit; why, you will see in a table further down.)
 #
 # ## Where nothing comes back
 #
@@ -809,7 +809,7 @@ def nudge(X):
     return X.roll((down, right), dims=(2, 3))  # (B, 1, 28, 28)
 
 
-# %%
+# %% tags=["nbval-within-2%"]
 _, nudged = train(with_dropout, **few, weight_decay=0.01, augment=nudge)
 for name, history in {"both": both, "and nudged": nudged}.items():
     loss, valid_accuracy = history["valid_loss"], history["valid_accuracy"]
@@ -817,16 +817,12 @@ for name, history in {"both": both, "and nudged": nudged}.items():
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert nudged["valid_loss"][-1] < both["valid_loss"][-1] - 0.03
-    gain = nudged["valid_accuracy"][-1] - both["valid_accuracy"][-1]
-    assert gain > 0.02
-    best_cure = max(
-        decayed["valid_accuracy"][-1], dropped["valid_accuracy"][-1]
-    )
-    assert gain > best_cure - by_heart["valid_accuracy"][-1]
+    cured = min(history["valid_loss"][-1] for history in rows.values())
+    assert nudged["valid_loss"][-1] < cured - 0.01
+    assert nudged["valid_accuracy"][-1] > both["valid_accuracy"][-1]
 
 # %% [markdown]
-# Two lines of code, and the accuracy rises by more than two points, which neither cure has done. {ref}`The next chapter <ch-cnn>` takes this further.
+# Two lines of code, and the loss falls below all that the cures have reached. The accuracy rises too, by one to three points. {ref}`The next chapter <ch-cnn>` takes this further.
 #
 # ## Ours
 #
@@ -928,11 +924,12 @@ np.add.at(counts, (digits.test_labels, predictions), 1)
 if digits.is_mnist:
     misread = counts.sum(axis=1) - np.diag(counts)
     assert max(misread[:2]) < 12 and 90 < misread.sum() < 135
-    tenth = np.sort((counts - np.diag(np.diag(counts))).ravel())[-10]
-    assert min(counts[9, 4], counts[7, 2], counts[5, 3]) >= tenth
+    pairs = counts + counts.T
+    tenth = np.sort(pairs[np.triu_indices(10, 1)])[-10]
+    assert min(pairs[4, 9], pairs[2, 7], pairs[3, 5]) >= tenth
 
 # %% [markdown]
-# About a hundred mistakes, and {numref}`fig-confusion` shows where. Nines read as fours, sevens as twos and fives as threes are among the frequent ones: digits that share much of their ink. Zeros and ones are hardly ever misread.
+# About a hundred mistakes, and {numref}`fig-confusion` shows where. Fours and nines, twos and sevens, threes and fives are among the pairs most often taken for each other: digits that share much of their ink. Zeros and ones are hardly ever misread.
 #
 # And the run of the tutorial's network in which most digits fell silent, on the validation digits:
 
@@ -1084,7 +1081,7 @@ summary()
 # %% [markdown]
 # ## Summary
 #
-# * Linear layers in a row are one linear layer. A bend between them lets a network say *this, and that, but not both*: about 97 % in place of about 91 %, in the same two passes.
+# * Linear layers in a row are one linear layer. A bend between them lets a network say *this, and that, but not both*: about 97 % in place of about 90 %, in the same two passes.
 # * Before the first step look at two things: a loss not far above $\ln K$ (at $\ln K$ it may be asleep), and hidden layers whose spread stays ($\overline{w^2} = 2/D$ behind a ReLU).
 # * A network ends in its linear layer. A ReLU on the scores lets digits fall silent: their own pictures send their weights no gradient any more, and only luck in the layers below wakes them. Whether it happens is a matter of the seed. One run is no result.
 # * Training loss down and validation loss up is overfitting. More digits, weight decay, dropout, or an earlier end; and a confusion matrix, to see where the mistakes are.
@@ -1219,9 +1216,9 @@ check_solution("07.silent", count_silent)
 # :class: dropdown
 # :::
 #
-# The first loss is near $\ln 10$ both times, so it gives no warning. At −2 most units are silent, and stay so; the others learn, and the network with them. At −10 all 256 are silent. The last biases are the only parameters with a gradient, as in the exercise with the zeros. The best they can do is to answer each digit's frequency, and that gives $-\sum_k f_k \log f_k = 2.301$ for the frequencies $f_k$ of the digits, hardly less than $\ln 10$. (Below you see 2.303: 400 noisy steps hover around it.)
+# The first loss is near $\ln 10$ both times, so it gives no warning. At −2 most units are silent, and stay so; the others learn, and the network with them. At −10 all 256 are silent. The last biases are the only parameters with a gradient, as in the exercise with the zeros. The best they can do is to answer each digit's frequency, and that gives $-\sum_k f_k \log f_k = 2.301$ for the frequencies $f_k$ of the digits, hardly less than $\ln 10$. (What you see below may lie a little above: 400 noisy steps hover around it.)
 
-# %%
+# %% tags=["nbval-within-3%"]
 for bias in (-2.0, -10.0):
     set_seed(0)
     model = bent().to(where)

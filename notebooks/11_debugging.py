@@ -15,11 +15,11 @@
 # | program | what you see |
 # | --- | --- |
 # | A | the test accuracy is 100.0 % |
-# | B | the loss of successive batches is 25, 20,000, 1,900,000, and soon 2.3, 2.3, 2.3, … |
-# | C | the printed training loss grows, 1.3, 1.9, 2.5, 2.9, while the model gets better |
-# | D | 87 % of the digits are right; measured again, a few more or a few fewer |
-# | E | 7 % of the digits are wrong, and the loss is 0.0005 |
-# | F | 89 % after four passes, a smooth curve, nothing to see |
+# | B | the loss of successive batches is about 25, then tens of thousands or millions, and soon 2.3, 2.3, 2.3, … |
+# | C | the printed training loss grows, from about 1.3 to about 2.9, while the model gets better |
+# | D | about 87 % of the digits are right; measured again, a few more or a few fewer |
+# | E | about 7 % of the digits are wrong, and the loss is about 0.0005 |
+# | F | nearly 90 % after four passes, a smooth curve, nothing to see |
 #
 # Five of the six mistakes were published in tutorials; the sixth is one word away from one. **Write down a guess for each before you go on.** You will
 #
@@ -65,7 +65,7 @@ with torch.no_grad():
         print(f"lowest score {scores.min():5.2f}, {zeros:.0f} % are exactly 0")
 
 # %% tags=["remove-cell"]
-assert scores.min() == 0 and 25 < zeros < 60
+assert scores.min() == 0 and 15 < zeros < 80
 
 # %% [markdown]
 # One look at the scores of an *untrained* network is enough. Scores have no sign of their own: some should be negative. With the ReLU none is, and a large share are exactly 0, where the ReLU passes no gradient. That is a check. It needs no curve and no training, it takes milliseconds, and it works for any network that ends in scores for ten classes. (With two classes and a few inputs, all scores may be positive by chance.) The rest of this page collects such checks.
@@ -230,10 +230,10 @@ named("test on training data", "leak")
 assert leak_curves[0][-1] > leak_curves[1][-1]
 if digits.is_mnist:
     assert leak_curves[0][-1] == 100
-    assert 86.7 < leak_curves[1][-1] < 88.8
+    assert 86 < leak_curves[1][-1] < 90
 
 # %% [markdown]
-# 100.0 % is not a success, it is a symptom. The tutorial builds its `test_loader` on `train_dataset`, one word copied from the line above. The model is asked what it has seen, and 1,000 digits it knows by heart. On new ones it is wrong in one case out of eight. The doctor compares the data sets and, where it can, the pictures bit by bit.
+# 100.0 % is not a success, it is a symptom. The tutorial builds its `test_loader` on `train_dataset`, one word copied from the line above. The model is asked what it has seen, and 1,000 digits it knows by heart. On new ones it is wrong in about one case out of eight. The doctor compares the data sets and, where it can, the pictures bit by bit.
 #
 # **Program B.** A source gives its network the pixels as they stand in the file, from 0 to 255. Others normalize them, and explain why; this one does not. Its losses stand in the table at the top. Why do they explode, and why do they come to rest at 2.3?
 
@@ -247,7 +247,7 @@ raw, raw_valid = 255 * unit(X), 255 * unit(X_valid)
 broken = program(X=raw, X_valid=raw_valid)
 parts = broken.model, broken.loss_fn, broken.optimizer
 losses = [step(*parts, *batch) for batch in broken.train_loader]
-print([f"{losses[k]:.3f}" for k in (0, 1, 2, 5, 10, -1)])
+print([f"{losses[k]:,.1f}" for k in (0, 1, 2, 5, 10, -1)])
 
 # %% tags=["hide-output", "nbval-ignore-output"]
 pixel_curves = run(program(X=raw, X_valid=raw_valid)), run(program())
@@ -257,8 +257,7 @@ print(f"{pixel_curves[0][-1]:.1f} %, mended {pixel_curves[1][-1]:.1f} %")
 # %% tags=["remove-cell"]
 named("raw pixels", "scale")
 if digits.is_mnist:
-    assert 20 < losses[0] < 30 and 15e3 < losses[1] < 25e3
-    assert 1.6e6 < losses[2] < 2.2e6
+    assert 10 < losses[0] < 60 and max(losses[1:6]) > 10e3
     with torch.no_grad():
         h = broken.model[:3](raw_valid)  # (N, 64), after the ReLU
     assert (h == 0).float().mean() > 0.95
@@ -282,7 +281,7 @@ diagnose("prepared differently", broken)
 # %% tags=["remove-cell"]
 named("prepared differently", "preparation")
 if digits.is_mnist:
-    assert unlike_curves[0][-1] < unlike_curves[1][-1] - 3
+    assert unlike_curves[0][-1] < unlike_curves[1][-1] - 1.5
 
 # %% [markdown]
 # A few points are gone, not all, and that is what makes this mistake last: a network bears a good deal. Means and spreads side by side show it at once. Write the preparation *once*, as a function, and call it everywhere ({ref}`chapter 10 <ch-your-own-digit>`).
@@ -347,12 +346,12 @@ assert softmax_curves[1] == softmax_curves[2] or np.allclose(
     softmax_curves[1], softmax_curves[2], atol=0.2
 )
 if digits.is_mnist:
-    assert softmax_curves[0][-1] < softmax_curves[1][-1] - 1
+    assert np.mean(softmax_curves[0]) < np.mean(softmax_curves[1]) - 1
 floor = F.cross_entropy(torch.eye(10), torch.arange(10)).item()
 assert abs(floor - 1.461) < 0.001
 
 # %% [markdown]
-# The first line is the softmax. It learns, more slowly, and its loss cannot get below 1.461: probabilities of 1 and 0, taken for logits, are only one point apart, and $-\log\left(e / (e + 9)\right) = 1.461$. A loss that comes to rest at an odd number deserves the question *what would a perfect model get?* The second and third lines are equal, so the doctor gives a warning to `log_softmax` and says that it is harmless. A doctor that shouts at everything is soon ignored.
+# The first line is the softmax. It learns, more slowly, and its loss cannot get below 1.461: probabilities of 1 and 0, taken for logits, are only one point apart, and $-\log\left(e / (e + 9)\right) = 1.461$. A loss that comes to rest at an odd number deserves the question *what would a perfect model get?* The second and third lines are equal (but for rounding), so the doctor gives a warning to `log_softmax` and says that it is harmless. A doctor that shouts at everything is soon ignored.
 #
 # ## Steps
 #
@@ -402,7 +401,7 @@ diagnose("Adam at 0.8", with_adam(0.8))
 # %% tags=["remove-cell"]
 named("Adam at 0.8", "learning-rate")
 if digits.is_mnist:
-    assert adam_curves[0][-1] < 70 < 88 < adam_curves[1][-1]
+    assert adam_curves[0][-1] < 70 < 87 < adam_curves[1][-1]
 assert 20 < 0.8 / network()[1].weight.abs().max().item() < 25
 assert network()[1].weight.abs().max().item() < 1 / 28 + 1e-6
 linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).to(where)
@@ -470,10 +469,10 @@ if digits.is_mnist:
     assert min(hand_curves[0][-1], hand_curves[1][-1]) > 75
 evidence = found["gradient by hand"][0].evidence
 assert evidence.startswith("for W1 ")
-assert 3.5 < float(evidence.split("yours is ")[1].split()[0]) < 4.7
+assert 3 < float(evidence.split("yours is ")[1].split()[0]) < 5.5
 if digits.is_mnist:
     assert hand_curves[0][-1] > hand_curves[1][-1]
-    assert 88 < hand_curves[0][-1] < 90
+    assert 87 < hand_curves[0][-1] < 90.5
     assert list(hand_curves[0]) == sorted(hand_curves[0])
     faster = by_hand(step)
     faster.optimizer = torch.optim.SGD(
@@ -483,10 +482,10 @@ if digits.is_mnist:
         ]
     )
     faster_curve = run(faster)
-    assert 87.8 < faster_curve[-1] < 88.5
+    assert abs(faster_curve[-1] - hand_curves[0][-1]) < 1.5
 
 # %% [markdown]
-# The program learns; after these four passes it is even ahead. No curve would tell you that this is not the gradient of its loss: `hidden_errors` lacks the slope of the output's sigmoid, $o(1 - o)$. For the upper layer the gradient is right. For the lower one it is four times too long, because all slopes are near a quarter at the start. Here the extra length acts like a learning rate four times as large for the lower layer, and that helps: with that rate the right gradient comes to 88 % as well. So the mistake hides behind a good number, until somebody changes the loss or the activation. Compare gradients with autograd, or with finite differences, tensor by tensor; that a program learns does not show that it is right.
+# The program learns; after these four passes it is even ahead. No curve would tell you that this is not the gradient of its loss: `hidden_errors` lacks the slope of the output's sigmoid, $o(1 - o)$. For the upper layer the gradient is right. For the lower one it is about four times too long, because all slopes are near a quarter at the start. Here the extra length acts like a learning rate four times as large for the lower layer, and that helps: with that rate the right gradient comes as far. So the mistake hides behind a good number, until somebody changes the loss or the activation. Compare gradients with autograd, or with finite differences, tensor by tensor; that a program learns does not show that it is right.
 #
 # ## Measuring
 #
@@ -516,7 +515,7 @@ one, two = measure(*parts), measure(*parts)
 noisy = [measure_in_training_mode(*parts) for _ in range(4)]
 assert one == two and len(set(noisy)) > 1
 if digits.is_mnist:
-    assert one - max(noisy) > 0.03 and 0.855 < min(noisy) < max(noisy) < 0.88
+    assert one - max(noisy) > 0.02 and 0.84 < min(noisy) < max(noisy) < 0.89
 
 # %% [markdown]
 # Two counts of right answers by one model must agree exactly. If they do not, something is still throwing dice.
@@ -554,12 +553,12 @@ with torch.no_grad():
     true_loss = F.cross_entropy(broken.model(X_valid), y_valid).item()
 if digits.is_mnist:
     assert abs(true_loss / loss - 500) < 5
-    assert f"{loss:.4f}" == "0.0005" and 0.06 < 1 - accuracy < 0.08
-    assert 90 < 0.69 / 14 / loss < 110
+    assert 0.0004 < loss < 0.0007 and 0.055 < 1 - accuracy < 0.095
+    assert 80 < 0.69 / 14 / loss < 125
 assert true_loss >= (1 - accuracy) * np.log(2)
 
 # %% [markdown]
-# The accuracy is right. The loss is too small by a factor, the batch size, here 500, and changes when you change the batch size. A loss has a scale: where a model is wrong, the right class has at most probability 1/2, which costs at least $\log 2 = 0.69$. Wrong one time in fourteen, its mean loss is at least $0.69 / 14 = 0.05$, a hundred times what was printed. The doctor calls our function with a loader whose last batch holds a single example, and an unusual one, and compares what comes back with all the usual ways to average.
+# The accuracy is right. The loss is too small by a factor, the batch size, here 500, and changes when you change the batch size. A loss has a scale: where a model is wrong, the right class has at most probability 1/2, which costs at least $\log 2 = 0.69$. Wrong about one time in fourteen, its mean loss is at least $0.69 / 14 = 0.05$, a hundred times what was printed. The doctor calls our function with a loader whose last batch holds a single example, and an unusual one, and compares what comes back with all the usual ways to average.
 #
 # **Program C.** The next pass over the data reports as one in {ref}`chapter 7 <ch-mlp>` did, which came from a tutorial: it prints the mean loss of every 20 batches. Read it as you would read your own.
 
@@ -587,7 +586,7 @@ diagnose("running loss", broken)
 named("running loss", "reported")
 assert printed == sorted(printed)
 if digits.is_mnist:
-    assert np.allclose(printed, [1.3, 1.9, 2.5, 2.9], atol=0.15)
+    assert np.allclose(printed, [1.3, 1.9, 2.5, 2.9], atol=0.4)
     assert measure(broken.model, broken.test_loader) > 0.8
 
 # %% [markdown]
@@ -633,7 +632,7 @@ pairs = {
     "Adam at 0.8": adam_curves,
 }
 
-# %% mystnb={"figure": {"name": "fig-before-after", "caption": "Six mistakes that have a curve: accuracy on digits that were set aside, over four passes, before (dashed) and after the fix."}, "image": {"alt": "Six small panels. The solid curves of the mended programs reach about 92 percent in all of them. The dashed ones lie near 10 percent for raw pixels and Adam at 0.8, fall to it without zero_grad, stay below 40 for sorted data, and run a few points below the solid ones for the other two"}}
+# %% mystnb={"figure": {"name": "fig-before-after", "caption": "Six mistakes that have a curve: accuracy on digits that were set aside, over four passes, before (dashed) and after the fix."}, "image": {"alt": "Six small panels. The solid curves of the mended programs reach about 92 percent in all of them. The dashed ones lie between 10 and 20 percent for raw pixels and Adam at 0.8, fall there without zero_grad, stay below 40 for sorted data, and run some points below the solid ones for the other two"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -651,7 +650,7 @@ figure.supylabel("accuracy in %", fontsize=10)
 plots.show(figure, "before and after")
 
 # %% [markdown]
-# Only some of the dashed curves look ill. Two run a few points below the solid ones in the end; nobody would be alarmed who had not seen both. Most of the other mistakes have no curve that would show anything. So the table counts. Which check named which mistake?
+# Only some of the dashed curves look ill. Two run some points below the solid ones in the end; nobody would be alarmed who had not seen both. Most of the other mistakes have no curve that would show anything. So the table counts. Which check named which mistake?
 
 # %% tags=["nbval-ignore-output"]
 for name, findings in found.items():
@@ -665,15 +664,15 @@ assert sum(len(findings) == 1 for findings in found.values()) == len(found) - 1
 assert len(found) == 15
 tiny = network()
 for weight in tiny.parameters():
-    nn.init.normal_(weight, std=1e-6)
+    nn.init.normal_(weight, std=1e-4)
 assert examine_program(program(tiny)).healthy
 born = [network()[k].weight.std().item() for k in (1, 4)]
-assert 20_000 < min(born) / 1e-6 < max(born) / 1e-6 < 80_000
+assert 200 < min(born) / 1e-4 < max(born) / 1e-4 < 800
 
 # %% [markdown]
 # Every mistake is named by one check, and by no other; the model that ends in its scores (`Identity`) is not accused. That is how it was built: the tests of this course hold a bank of more than 90 broken programs, and demand the same of each; and they hold 30 healthy ones, of which none may be accused.
 #
-# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out twenty thousand times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
+# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out some hundred times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
 #
 # ## The order in which to look
 #
