@@ -16,13 +16,13 @@ from mnist_course import files
 from mnist_course.files import SaveError
 from mnist_course.training.checkpoint import (
     CheckpointError,
-    Keeper,
     fingerprint,
     load_checkpoint,
     previous_of,
     restore_model,
     save_checkpoint,
 )
+from mnist_course.training.keeper import Keeper
 from tests.conftest import names_in
 
 torch.set_num_threads(1)

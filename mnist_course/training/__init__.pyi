@@ -2,11 +2,11 @@ from . import augment as augment
 from . import checkpoint as checkpoint
 from . import models as models
 from . import recipes as recipes
-from .loop import Epoch as Epoch
-from .loop import Evaluation as Evaluation
-from .loop import History as History
-from .loop import TrainingError as TrainingError
-from .loop import check_batch as check_batch
+from .guards import check_batch as check_batch
+from .history import Epoch as Epoch
+from .history import Evaluation as Evaluation
+from .history import History as History
+from .history import TrainingError as TrainingError
 from .loop import evaluate as evaluate
 from .loop import fit as fit
 from .loop import predict as predict

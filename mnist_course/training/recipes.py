@@ -19,7 +19,8 @@ from mnist_course.device import half_precision, pick_device, set_seed
 from mnist_course.progress import say
 from mnist_course.training import models
 from mnist_course.training.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
-from mnist_course.training.loop import Evaluation, History, evaluate, fit
+from mnist_course.training.history import Evaluation, History
+from mnist_course.training.loop import evaluate, fit
 
 Parameters = Iterable[nn.Parameter]
 
