@@ -26,6 +26,7 @@ from mnist_course.files import atomic_write
 
 SEAL = b"sha256:"
 SEAL_LENGTH = len(SEAL) + 64
+DEEPEST = 20  # levels of lists and dicts; those of an optimizer are five
 PLAIN = (int, float, bool, str, type(None))
 # Switches torch's guard against hostile files off where nobody passes weights_only.
 UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
@@ -250,8 +251,11 @@ def _kind(data: bytes) -> str:
     return f"begins with the bytes {data[:4].hex(' ')}"
 
 
-def _find_fault(content: Any, name: str = "") -> str | None:
-    """Return what is wrong with the content of a checkpoint: NaN, infinity, unknown things."""
+def _find_fault(content: Any, name: str = "", seen: dict[int, bool] | None = None) -> str | None:
+    """Return what is wrong with the content of a checkpoint: NaN, infinity, unknown things.
+
+    ``seen`` says of every list and dict that was met, by identity, whether we are still in it.
+    """
     if type(content) in PLAIN:
         return None
     if isinstance(content, torch.Tensor):
@@ -259,13 +263,20 @@ def _find_fault(content: Any, name: str = "") -> str | None:
         if content.sum().isfinite() or content.isfinite().all():
             return None
         return f"{name} holds NaN or infinity"
-    if type(content) in (list, tuple):
-        content = dict(enumerate(content))
-    if type(content) not in (dict, Counter, OrderedDict):
+    seen = {} if seen is None else seen
+    if id(content) in seen:  # a forged file can repeat what it holds without growing
+        return f"{name} holds itself" if seen[id(content)] else None
+    parts = dict(enumerate(content)) if type(content) in (list, tuple) else content
+    if type(parts) not in (dict, Counter, OrderedDict):
         kind = type(content).__name__
         return f"{name} is a {kind}, and a checkpoint holds tensors and plain values only"
-    faults = (_find_fault(value, f"{name} {key}".strip()) for key, value in content.items())
-    return next(filter(None, faults), None)
+    if sum(seen.values()) == DEEPEST:
+        return f"{name} lies more than {DEEPEST} levels deep"
+    seen[id(content)] = True
+    faults = (_find_fault(value, f"{name} {key}".strip(), seen) for key, value in parts.items())
+    fault = next(filter(None, faults), None)
+    seen[id(content)] = False
+    return fault
 
 
 def _next_step(path: Path) -> str:
