@@ -7,7 +7,6 @@ from .history import Epoch as Epoch
 from .history import Evaluation as Evaluation
 from .history import History as History
 from .history import TrainingError as TrainingError
-from .loop import evaluate as evaluate
 from .loop import fit as fit
-from .loop import predict as predict
-from .loop import train_epoch as train_epoch
+from .measure import evaluate as evaluate
+from .measure import predict as predict

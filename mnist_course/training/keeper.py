@@ -209,12 +209,12 @@ class Keeper:
         """Return on what the last bits of a result depend."""
         model = self.parts["model"]
         tensors = model.state_dict().values()
-        where = next((t.device for t in tensors), torch.device("cpu"))
+        device = next((t.device for t in tensors), torch.device("cpu"))
         hardware = platform.machine() + " " + torch.backends.cpu.get_cpu_capability()
-        if where.type == "cuda":
-            hardware = torch.cuda.get_device_name(where)
+        if device.type == "cuda":
+            hardware = torch.cuda.get_device_name(device)
         return {
-            "device": where.type,
+            "device": device.type,
             "hardware": hardware,
             "threads": torch.get_num_threads(),
             "torch": str(torch.__version__),

@@ -1,4 +1,4 @@
-"""Train and evaluate any classifier: one epoch, many epochs.
+"""Train any classifier: many passes over the data, each step guarded, the run kept if asked for.
 
 Taught in: chapter 4, "Scores become probabilities".
 """
@@ -19,12 +19,17 @@ from torch import nn
 
 from mnist_course.data import Batches
 from mnist_course.device import repeatable, seed_step
+from mnist_course.errors import UsageError
 from mnist_course.progress import progress, say
 from mnist_course.training.guards import (
+    TRY_LESS,
     check_batch,
     check_last_batch,
     check_logits,
+    check_loss_fn,
     check_optimizer,
+    check_rates,
+    check_weights,
     compute,
     device_of,
     unchecked_labels,
@@ -39,7 +44,8 @@ from mnist_course.training.history import (
     TrainingError,
 )
 from mnist_course.training.keeper import HasState, Keeper
-from mnist_course.training.settings import settings_of
+from mnist_course.training.measure import evaluate
+from mnist_course.training.settings import refuse_inexact, seed_generators, settings_of
 
 LARGEST_GROWTH = 100.0  # lr=0.5 makes a linear model jump to twenty times its first loss, and learn
 
@@ -77,7 +83,7 @@ def fit(
     loss_fn : callable
         ``loss_fn(logits, y)``, the mean over the batch.
     scheduler : LRScheduler, optional
-        Stepped after every batch.
+        Stepped after every batch; it may not take the learning rate below 0.
     augment : callable, optional
         Changes each training batch ``X`` before the model sees it.
     half : torch.dtype, optional
@@ -86,7 +92,8 @@ def fit(
     log : callable, optional
         Gets one line per epoch; None keeps quiet.
     seed : int, optional
-        Makes everything random in step k a function of ``seed`` and k. None leaves the random
+        Makes everything random in step k a function of ``seed`` and k, generators that a
+        DataLoader, its sampler or its data set has of its own included. None leaves the random
         numbers alone, and the passes of `Batches` go on from where they are.
     checkpoint : str or Path, optional
         The file in which the run is kept: before the first step, after every epoch, and when
@@ -97,6 +104,7 @@ def fit(
         Go on from the checkpoint if it exists, in the middle of an epoch if need be. Everything
         must be built as at the beginning of the run; the result is then that of a run that was
         never interrupted: on a CPU to the last bit, on a GPU if its operations are repeatable.
+        Another order of the batches, or other data at its ends, is refused.
     about : mapping, optional
         What else the run depends on (plain values); a checkpoint with another ``about`` is not
         resumed.
@@ -110,47 +118,28 @@ def fit(
     ------
     TrainingError
         Before the first step if something cannot be right; during training as soon as the loss
-        runs away or is not a number, or a batch comes along that cannot be right.
+        runs away or is not a number, a batch comes along that cannot be right, the learning rate
+        falls below 0, or a pass ends with ruined weights.
+    UsageError
+        If a checkpoint is asked for without a seed, or with batches that could not be drawn again.
     CheckpointError, SaveError
         If the checkpoint cannot be resumed, or cannot be written.
     """
     run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed)
-    if checkpoint is None and (resume or save_every):
-        raise ValueError("resume and save_every need the name of a file: checkpoint=...")
     if checkpoint is not None:
-        if seed is None:
-            raise ValueError("a run that can be resumed needs a seed: seed=0, for example.")
         settings = {**(about or {}), **settings_of(run, train_batches, num_epochs)}
-        run.keeper = Keeper(
-            checkpoint,
-            run.parts(),
-            settings,
-            save_every,
-            conditions={"workers": getattr(train_batches, "num_workers", 0)},
-        )
-        _open(run, run.keeper, resume, log)
+        _open(run, run.keep_in(checkpoint, settings, train_batches, save_every), resume, log)
+    elif resume or save_every:
+        raise UsageError("resume and save_every need the name of a file: checkpoint=...")
     with (
         run.keeper or contextlib.nullcontext(),
         repeatable() if run.seed is not None else contextlib.nullcontext(),
     ):
         while len(run.history) < num_epochs:
-            number = len(run.history) + 1
-            measured = run.make_pass(train_batches, f"epoch {number}/{num_epochs}")
-            valid = None
-            if valid_batches is not None:
-                valid = evaluate(model, valid_batches, loss_fn=loss_fn, half=half)
-                # The last step of the pass may be the one that ruined the weights.
-                run.check_loss(valid.loss, "in validation", limit=math.inf)
-            epoch = Epoch(
-                number=number,
-                train_loss=measured.loss,
-                train_accuracy=measured.accuracy,
-                valid_loss=valid.loss if valid else None,
-                valid_accuracy=valid.accuracy if valid else None,
-                lr=run.tally.lr,
-                seconds=run.tally.seconds,
-            )
-            run.finish_epoch(epoch)
+            description = f"epoch {len(run.history) + 1}/{num_epochs}"
+            measured = run.make_pass(train_batches, description)
+            valid = run.validate(valid_batches) if valid_batches is not None else None
+            epoch = run.finish_epoch(measured, valid)
             if log:
                 log(str(epoch))
             if run.keeper:  # somebody may have pressed Ctrl-C during the validation
@@ -158,34 +147,7 @@ def fit(
     return run.history
 
 
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: BatchSource,
-    *,
-    loss_fn: Loss = F.cross_entropy,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
-    augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    half: torch.dtype | None = None,
-    description: str = "training",
-) -> Evaluation:
-    """Make one pass over the training data; parameters as in `fit`.
-
-    Returns
-    -------
-    Evaluation
-        Loss and accuracy averaged over the pass, each batch measured before its own step.
-
-    Raises
-    ------
-    TrainingError
-        As in `fit`.
-    """
-    run = _Run(model, optimizer, loss_fn, scheduler, augment, half)
-    return run.make_pass(batches, description)
-
-
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """A training run: what takes part in it, and where it stands."""
 
@@ -198,12 +160,12 @@ class _Run:
     seed: int | None = None
     keeper: Keeper | None = None
     history: History = field(default_factory=History)
-    tally: Tally = field(default_factory=lambda: Tally())  # of the pass that is not finished yet
+    tally: Tally = field(default_factory=Tally)  # of the pass that is not finished yet
     step: int = 0  # how many steps the run has made
 
     def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
         """Train on every batch that this pass has not been trained on yet."""
-        where = device_of(self.model)
+        device = device_of(self.model)
         check_optimizer(self.optimizer, self.model)
         self.model.train()
         if self.tally.num_batches == 0:
@@ -217,11 +179,12 @@ class _Run:
             initial=self.tally.num_batches,
         )
         for number, (X, y) in enumerate(drawn):
-            X, y = X.to(where), y.to(where)  # nothing is copied if they are there already
             if number == 0:
                 check_batch(X, y)
-                check_last_batch(batches, self.model, X)
-            self.make_step(X, y, unchecked_labels(batches, y, first=number == 0))
+                check_last_batch(batches, self.model, X.to(device))
+            unchecked = unchecked_labels(batches, y, first=number == 0)
+            # Nothing is copied if they are there already.
+            self.make_step(X.to(device), y.to(device), unchecked)
             self.tally.seconds = time.perf_counter() - begun
             if self.keeper:
                 self.keeper.after_step(self.step)
@@ -233,9 +196,12 @@ class _Run:
     def make_step(self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
         """Compute the loss of a batch, its gradient, and one step of the optimizer."""
         number = self.tally.num_batches
+        check_rates(self.optimizer, self.scheduler)
         logits = compute(self.model, self.augment(X) if self.augment else X, self.half)  # (B, K)
         check_logits(logits, y, unchecked)
         loss = self.loss_fn(logits, y)  # ()
+        if self.step == 0:
+            check_loss_fn(self.loss_fn, loss, logits, y)
         # Asking a GPU for a number makes it wait, so there we ask only now and then.
         if X.device.type == "cpu" or number % 32 == 0:
             value = float(loss.detach())
@@ -252,12 +218,30 @@ class _Run:
         self.tally.add(loss.detach(), logits.detach(), y)
         self.step += 1
 
-    def finish_epoch(self, epoch: Epoch) -> None:
-        """Enter a row into the history, and save."""
+    def validate(self, batches: BatchSource) -> Evaluation:
+        """Measure the model after a pass, whose last step may be the one that ruined it."""
+        self._seed(self.step, batches)
+        measured = evaluate(self.model, batches, loss_fn=self.loss_fn, half=self.half)
+        self.check_loss(measured.loss, "in validation", limit=math.inf)
+        return measured
+
+    def finish_epoch(self, measured: Evaluation, valid: Evaluation | None) -> Epoch:
+        """Enter a row into the history, save, and return the row."""
+        check_weights(self.model, self.optimizer.param_groups[0]["lr"])
+        epoch = Epoch(
+            number=len(self.history) + 1,
+            train_loss=measured.loss,
+            train_accuracy=measured.accuracy,
+            valid_loss=valid.loss if valid else None,
+            valid_accuracy=valid.accuracy if valid else None,
+            lr=self.tally.lr,
+            seconds=self.tally.seconds,
+        )
         self.history.epochs.append(epoch)
         self.tally = Tally()
         if self.keeper:
             self.keeper.save()
+        return epoch
 
     def check_loss(self, loss: float, when: str, limit: float | None = None) -> None:
         """Stop if the loss runs away or is not a number any more, and name the usual cause."""
@@ -265,14 +249,26 @@ class _Run:
         if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
             lr = self.optimizer.param_groups[0]["lr"]
             raise TrainingError(
-                f"the loss became {loss:.4g} {when} with lr={lr:g}. Usually the learning rate "
-                f"is too high: build the model again and try {lr / 10:g}."
+                f"the loss became {loss:.4g} {when} with lr={lr:g}. {TRY_LESS.format(lr / 10)}"
             )
 
-    def parts(self) -> dict[str, HasState]:
-        """Return all that changes during training, by name."""
+    def keep_in(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        batches: BatchSource,
+        save_every: int | None,
+    ) -> Keeper:
+        """Choose the file in which the run is kept."""
+        if self.seed is None:
+            raise UsageError("a run that can be resumed needs a seed: seed=0, for example.")
+        refuse_inexact(batches)
         parts: dict[str, HasState] = {"model": self.model, "optimizer": self.optimizer, "run": self}
-        return parts | {"scheduler": self.scheduler} if self.scheduler else parts
+        if self.scheduler:
+            parts["scheduler"] = self.scheduler
+        workers = {"workers": getattr(batches, "num_workers", 0)}
+        self.keeper = Keeper(path, parts, settings, save_every, conditions=workers)
+        return self.keeper
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run stands, for a checkpoint."""
@@ -307,9 +303,8 @@ class _Run:
         """Make the random numbers that follow a function of the run and the step."""
         if self.seed is not None:
             seed_step(self.seed, step)
-            own = getattr(batches, "generator", None)  # of a DataLoader
-            if own is not None:
-                own.manual_seed(torch.initial_seed())
+            if batches is not None:
+                seed_generators(batches, torch.initial_seed())
 
 
 def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | None) -> None:
@@ -321,76 +316,3 @@ def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | 
         begins = f"{keeper.path} does not exist yet: a new run begins"
         goes_on = f"resumed after step {run.step:,}; finished epochs: {len(run.history)}"
         log(goes_on if run.step else begins)
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    batches: BatchSource,
-    *,
-    loss_fn: Loss = F.cross_entropy,
-    half: torch.dtype | None = None,
-) -> Evaluation:
-    """Measure loss and accuracy of ``model`` without changing it.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Put into evaluation mode for the measurement, and back afterwards.
-    batches : iterable of (X, y)
-        As in `fit`.
-    loss_fn : callable
-        ``loss_fn(logits, y)``, the mean over the batch.
-    half : torch.dtype, optional
-        As in `fit`.
-
-    Returns
-    -------
-    Evaluation
-        Averages over the examples: the same for every batch size.
-
-    Raises
-    ------
-    TrainingError
-        If there is no batch, or the first one cannot be right.
-    """
-    where, was_training = device_of(model), model.training
-    model.eval()
-    tally = Tally()
-    try:
-        for number, (X, y) in enumerate(batches):
-            X, y = X.to(where), y.to(where)
-            if number == 0:
-                check_batch(X, y)
-            logits = compute(model, X, half)  # (B, K)
-            check_logits(logits, y, unchecked_labels(batches, y, first=number == 0))
-            tally.add(loss_fn(logits, y), logits, y)
-    finally:
-        model.train(was_training)
-    return tally.result()
-
-
-@torch.no_grad()
-def predict(model: nn.Module, X: torch.Tensor, batch_size: int = 1_000) -> torch.Tensor:
-    """Return the logits of ``model`` for many inputs, computed in evaluation mode.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Maps ``(B, ...)`` to ``(B, K)``.
-    X : torch.Tensor
-        ``(N, ...)``.
-    batch_size : int
-        How many inputs to compute at a time; it does not change the result.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, K)`` logits.
-    """
-    was_training = model.training
-    model.eval()
-    try:
-        return torch.cat([model(part) for part in X.split(batch_size)])  # (N, K)
-    finally:
-        model.train(was_training)
