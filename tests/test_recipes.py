@@ -78,6 +78,15 @@ def test_every_recipe_builds_what_it_needs(name, practice):
     assert recipe.num_epochs >= 1 and recipe.batch_size >= 1 and recipe.title
 
 
+def test_pixels_that_are_only_scaled_are_not_normalized_before(practice, monkeypatch):
+    """It would take three times the memory."""
+    monkeypatch.setattr(sys.modules[to_tensors.__module__], "normalize", None)
+    X, _ = tensors_of("s4", practice)
+    assert torch.equal(X, torch.tensor(practice.test_images).view(-1, 1, 28, 28) / 255)
+    with pytest.raises(TypeError):
+        tensors_of("s0", practice)
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_a_recipe_learns_and_the_result_is_that_of_the_test_digits(name, practice):
     lines = []

@@ -17,7 +17,6 @@ from mnist_course.data import Batches
 from mnist_course.training.history import BatchSource, Loss, TrainingError
 
 LARGEST_INPUT = 100.0  # normalized pixels stay below 3; raw ones reach 255
-TRY_LESS = "Usually the learning rate is too high: build the model again and try {:g}."
 
 
 def check_batch(X: torch.Tensor, y: torch.Tensor) -> None:
@@ -217,10 +216,28 @@ def check_weights(model: nn.Module, lr: float) -> None:
     """
     trained = [p.detach() for p in model.parameters() if p.requires_grad]
     if trained and not torch.nn.utils.get_total_norm(trained).isfinite():
-        raise TrainingError(
-            f"the last step, with lr={lr:g}, ruined the weights: they are not finite, or nearly "
-            f"so. {TRY_LESS.format(lr / 10)}"
-        )
+        raise lr_too_high("the last step ruined the weights: they are hardly finite", lr)
+
+
+def lr_too_high(seen: str, lr: float) -> TrainingError:
+    """Return an error that blames the learning rate, the usual cause.
+
+    Parameters
+    ----------
+    seen : str
+        What was seen.
+    lr : float
+        The learning rate.
+
+    Returns
+    -------
+    TrainingError
+        To be raised.
+    """
+    return TrainingError(
+        f"{seen} with lr={lr:g}. Usually the learning rate is too high: build the model again "
+        f"and try {lr / 10:g}."
+    )
 
 
 def check_last_batch(batches: BatchSource, model: nn.Module, X: torch.Tensor) -> None:

@@ -21,28 +21,8 @@ from mnist_course.data import Batches
 from mnist_course.device import repeatable, seed_step
 from mnist_course.errors import UsageError
 from mnist_course.progress import progress, say
-from mnist_course.training.guards import (
-    TRY_LESS,
-    check_batch,
-    check_last_batch,
-    check_logits,
-    check_loss_fn,
-    check_optimizer,
-    check_rates,
-    check_weights,
-    compute,
-    device_of,
-    unchecked_labels,
-)
-from mnist_course.training.history import (
-    BatchSource,
-    Epoch,
-    Evaluation,
-    History,
-    Loss,
-    Tally,
-    TrainingError,
-)
+from mnist_course.training import guards
+from mnist_course.training.history import BatchSource, Epoch, Evaluation, History, Loss, Tally
 from mnist_course.training.keeper import HasState, Keeper
 from mnist_course.training.measure import evaluate
 from mnist_course.training.settings import refuse_inexact, seed_generators, settings_of
@@ -165,8 +145,8 @@ class _Run:
 
     def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
         """Train on every batch that this pass has not been trained on yet."""
-        device = device_of(self.model)
-        check_optimizer(self.optimizer, self.model)
+        device = guards.device_of(self.model)
+        guards.check_optimizer(self.optimizer, self.model)
         self.model.train()
         if self.tally.num_batches == 0:
             self.tally.lr = self.optimizer.param_groups[0]["lr"]
@@ -180,9 +160,9 @@ class _Run:
         )
         for number, (X, y) in enumerate(drawn):
             if number == 0:
-                check_batch(X, y)
-                check_last_batch(batches, self.model, X.to(device))
-            unchecked = unchecked_labels(batches, y, first=number == 0)
+                guards.check_batch(X, y)
+                guards.check_last_batch(batches, self.model, X.to(device))
+            unchecked = guards.unchecked_labels(batches, y, first=number == 0)
             # Nothing is copied if they are there already.
             self.make_step(X.to(device), y.to(device), unchecked)
             self.tally.seconds = time.perf_counter() - begun
@@ -196,19 +176,20 @@ class _Run:
     def make_step(self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
         """Compute the loss of a batch, its gradient, and one step of the optimizer."""
         number = self.tally.num_batches
-        check_rates(self.optimizer, self.scheduler)
-        logits = compute(self.model, self.augment(X) if self.augment else X, self.half)  # (B, K)
-        check_logits(logits, y, unchecked)
+        guards.check_rates(self.optimizer, self.scheduler)
+        changed = self.augment(X) if self.augment else X
+        logits = guards.compute(self.model, changed, self.half)  # (B, K)
+        guards.check_logits(logits, y, unchecked)
         loss = self.loss_fn(logits, y)  # ()
         if self.step == 0:
-            check_loss_fn(self.loss_fn, loss, logits, y)
+            guards.check_loss_fn(self.loss_fn, loss, logits, y)
         # Asking a GPU for a number makes it wait, so there we ask only now and then.
         if X.device.type == "cpu" or number % 32 == 0:
             value = float(loss.detach())
             if number == 0:  # log K is the loss of whoever guesses
                 self.tally.limit = LARGEST_GROWTH * max(value, math.log(logits.shape[1]))
             if not math.isfinite(value):
-                check_batch(X, y)  # before the learning rate is blamed
+                guards.check_batch(X, y)  # before the learning rate is blamed
             self.check_loss(value, f"by step {number + 1}")
         self.optimizer.zero_grad()
         loss.backward()
@@ -227,7 +208,7 @@ class _Run:
 
     def finish_epoch(self, measured: Evaluation, valid: Evaluation | None) -> Epoch:
         """Enter a row into the history, save, and return the row."""
-        check_weights(self.model, self.optimizer.param_groups[0]["lr"])
+        guards.check_weights(self.model, self.optimizer.param_groups[0]["lr"])
         epoch = Epoch(
             number=len(self.history) + 1,
             train_loss=measured.loss,
@@ -248,9 +229,7 @@ class _Run:
         limit = self.tally.limit if limit is None else limit
         if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
             lr = self.optimizer.param_groups[0]["lr"]
-            raise TrainingError(
-                f"the loss became {loss:.4g} {when} with lr={lr:g}. {TRY_LESS.format(lr / 10)}"
-            )
+            raise guards.lr_too_high(f"the loss became {loss:.4g} {when}", lr)
 
     def keep_in(
         self,

@@ -12,14 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mnist_course.training.guards import (
-    check_batch,
-    check_logits,
-    check_loss_fn,
-    compute,
-    device_of,
-    unchecked_labels,
-)
+from mnist_course.training import guards
 from mnist_course.training.history import BatchSource, Evaluation, Loss, Tally
 
 
@@ -54,19 +47,19 @@ def evaluate(
     TrainingError
         If there is no batch, the first one cannot be right, or the loss is not a mean.
     """
-    device, tally = device_of(model), Tally()
+    device, tally = guards.device_of(model), Tally()
     with _in_evaluation_mode(model):
         for X, y in batches:
             first = tally.num_batches == 0
             if first:
-                check_batch(X, y)
-            unchecked = unchecked_labels(batches, y, first)
+                guards.check_batch(X, y)
+            unchecked = guards.unchecked_labels(batches, y, first)
             X, y = X.to(device), y.to(device)  # nothing is copied if they are there already
-            logits = compute(model, X, half)  # (B, K)
-            check_logits(logits, y, unchecked)
+            logits = guards.compute(model, X, half)  # (B, K)
+            guards.check_logits(logits, y, unchecked)
             loss = loss_fn(logits, y)  # ()
             if first:
-                check_loss_fn(loss_fn, loss, logits, y)
+                guards.check_loss_fn(loss_fn, loss, logits, y)
             tally.add(loss, logits, y)
     return tally.result()
 
@@ -102,9 +95,9 @@ def predict(
     TrainingError
         If ``X`` has another type than the weights.
     """
-    device = device_of(model)
+    device = guards.device_of(model)
     with _in_evaluation_mode(model):
-        parts = [compute(model, part.to(device), half) for part in X.split(batch_size)]
+        parts = [guards.compute(model, part.to(device), half) for part in X.split(batch_size)]
     return torch.cat(parts)  # (N, K)
 
 
