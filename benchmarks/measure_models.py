@@ -28,9 +28,9 @@ from mnist_course.training.recipes import RECIPES, train
 
 def hardware() -> str:
     """Return processor, threads and version of torch, as they stand on the results page."""
-    where = pick_device()
-    text = describe(where)
-    if where.type == "cpu":
+    device = pick_device()
+    text = describe(device)
+    if device.type == "cpu":
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
         text += f", {names[0]}" if names else ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import random
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +24,8 @@ def pick_device() -> torch.device:
     Returns
     -------
     torch.device
-        A device that has been shown to work.
+        A device that has been shown to work. If one is there and does not, it is passed over,
+        and a line on standard error says so.
 
     Raises
     ------
@@ -30,29 +33,47 @@ def pick_device() -> torch.device:
         If the variable names a device that this machine or this build of torch does not have.
     """
     chosen = os.environ.get(VARIABLE, "").strip()
-    if not chosen:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if chosen:
+        reason = _why_not(chosen)
+        if reason:
+            raise ValueError(
+                f"{VARIABLE}={chosen} does not work here ({reason}). "
+                "Unset it to let the course choose, or set it to cpu."
+            )
+        return torch.device(chosen)
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return _first_that_works(tuple(name for name in there if there[name]))
+
+
+@functools.cache  # trying takes time, and the line is to be printed once
+def _first_that_works(names: tuple[str, ...]) -> torch.device:
+    """Return the first of these devices that computes, or the CPU."""
+    for name in names:
+        reason = _why_not(name)
+        if reason is None:
+            return torch.device(name)
+        print(f"{name} is there, but does not work ({reason}): computing elsewhere.",
+              file=sys.stderr)  # fmt: skip
+    return torch.device("cpu")
+
+
+def _why_not(name: str) -> str | None:
+    """Let a device multiply two small matrices; return why it cannot."""
     try:
-        found = torch.device(chosen)
-        torch.zeros(1, device=found)
+        ones = torch.ones(2, 2, device=torch.device(name))
+        (ones @ ones).sum().item()
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"{VARIABLE}={chosen} does not work here ({reason}). "
-            "Unset it to let the course choose, or set it to cpu."
-        ) from None
-    return found
+        return str(error).splitlines()[0]
+    return None
 
 
-def half_precision(where: torch.device) -> torch.dtype | None:
+def half_precision(device: torch.device) -> torch.dtype | None:
     """Return the 16-bit type in which this hardware multiplies matrices faster, if it has one.
 
     Parameters
     ----------
-    where : torch.device
-        What `device` returned.
+    device : torch.device
+        What `pick_device` returned.
 
     Returns
     -------
@@ -60,10 +81,13 @@ def half_precision(where: torch.device) -> torch.dtype | None:
         ``torch.bfloat16`` on GPUs from 2020 on (NVIDIA's Ampere) and on processors with AMX;
         None elsewhere, where it would be slower.
     """
-    if where.type == "cuda":
-        made_for_it = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        made_for_it = where.type == "cpu" and torch.cpu._is_amx_tile_supported()
+    made_for_it = False
+    if device.type == "cuda":
+        with torch.cuda.device(device):  # the question below is about the current one
+            made_for_it = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        ask = getattr(torch.cpu, "_is_amx_tile_supported", None)  # private: it may go
+        made_for_it = ask is not None and ask()
     return torch.bfloat16 if made_for_it else None
 
 
@@ -117,24 +141,24 @@ def repeatable() -> Iterator[None]:
         torch.backends.cudnn.deterministic = before
 
 
-def describe(where: torch.device) -> str:
+def describe(device: torch.device) -> str:
     """Return one line that names the device, the processor and the version of torch.
 
     Parameters
     ----------
-    where : torch.device
-        What `device` returned.
+    device : torch.device
+        What `pick_device` returned.
 
     Returns
     -------
     str
         For example ``"cpu (x86_64, 2 threads), torch 2.14.1"``.
     """
-    if where.type == "cuda":
-        hardware = torch.cuda.get_device_name(where)
-    elif where.type == "mps":
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    elif device.type == "mps":
         hardware = platform.machine()
     else:
         num_threads = torch.get_num_threads()
         hardware = f"{platform.machine()}, {num_threads} thread{'s' if num_threads > 1 else ''}"
-    return f"{where} ({hardware}), torch {torch.__version__.split('+')[0]}"
+    return f"{device} ({hardware}), torch {torch.__version__.split('+')[0]}"

@@ -16,13 +16,13 @@ from mnist_course import files
 from mnist_course.files import SaveError
 from mnist_course.training.checkpoint import (
     CheckpointError,
-    Keeper,
     fingerprint,
     load_checkpoint,
     previous_of,
     restore_model,
     save_checkpoint,
 )
+from mnist_course.training.keeper import Keeper
 from tests.conftest import names_in
 
 torch.set_num_threads(1)
@@ -245,6 +245,56 @@ def test_what_could_not_be_loaded_again_is_not_saved(path, content):
         save_checkpoint(path, content)
     assert path.read_bytes() == good
     assert names_in(path.parent) == ["run.pt"]
+
+
+def nested(levels):
+    content = "the last"
+    for _ in range(levels):
+        content = [content]
+    return content
+
+
+def round_and_round():
+    inner = {"more": []}
+    inner["more"].append(inner)
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("value", "reply"),
+    [
+        (round_and_round(), "model more 0 holds itself"),
+        (nested(19), None),
+        (nested(20), r"model( 0){19} lies more than 20 levels deep"),
+        (nested(300), r"model( 0){19} lies more than 20 levels deep"),
+    ],
+)
+def test_what_holds_itself_or_is_nested_without_end_is_neither_saved_nor_loaded(path, value, reply):
+    """Such a file takes a kilobyte, and whoever follows it never comes back."""
+    content = {"model": value}
+    if reply is None:
+        save_checkpoint(path, content)
+        assert load_checkpoint(path) == content
+        return
+    with pytest.raises(CheckpointError, match=f"not written: {reply}"):
+        save_checkpoint(path, content)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    path.write_bytes(sealed_bytes(buffer.getvalue()))
+    with pytest.raises(CheckpointError, match=reply):
+        load_checkpoint(path)
+
+
+def test_what_is_there_many_times_is_looked_at_once(path):
+    """Eighteen lists, each ten times the one before: 10**18 values in a small file."""
+    laughs = "ha"
+    for _ in range(18):
+        laughs = [laughs] * 10
+    buffer = io.BytesIO()
+    torch.save({"model": laughs, "weights": torch.tensor(float("nan"))}, buffer)
+    path.write_bytes(sealed_bytes(buffer.getvalue()))
+    with pytest.raises(CheckpointError, match="weights holds NaN"):
+        load_checkpoint(path)
 
 
 def test_the_message_names_the_one_before_if_it_is_whole(path):

@@ -1,5 +1,6 @@
 """The device, the seeds, the bar for people and the plain lines for logs."""
 
+import contextlib
 import io
 import platform
 import random
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from mnist_course import device
 from mnist_course import progress as module
-from mnist_course.device import VARIABLE, describe, pick_device, set_seed
+from mnist_course.device import VARIABLE, describe, half_precision, pick_device, set_seed
 from mnist_course.progress import HEADLINE, headline, in_notebook, progress, say, someone_watches
 
 # Device -----------------------------------------------------------------------------------------
@@ -22,11 +24,82 @@ from mnist_course.progress import HEADLINE, headline, in_notebook, progress, say
     [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
 )
 def test_the_best_device_at_hand_is_chosen(monkeypatch, cuda, mps, expected):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    pretend(monkeypatch, cuda, mps)
     for unset in ("", "  "):
         monkeypatch.setenv(VARIABLE, unset)
         assert pick_device() == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "broken", "expected"),
+    [
+        (True, False, {"cuda"}, "cpu"),
+        (True, True, {"cuda"}, "mps"),
+        (False, True, {"mps"}, "cpu"),
+        (True, True, {"cuda", "mps"}, "cpu"),
+    ],
+)
+def test_a_device_that_is_there_and_does_not_work_is_passed_over_with_one_line(
+    monkeypatch, capsys, cuda, mps, broken, expected
+):
+    """A card too old for this build of torch is available, and fails in its first kernel."""
+    pretend(monkeypatch, cuda, mps, broken)
+    monkeypatch.setenv(VARIABLE, "")
+    for _ in range(3):  # chapters, recipes and the command line all ask
+        assert pick_device() == torch.device(expected)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        f"{name} is there, but does not work (no kernel image is available): computing elsewhere."
+        for name in ("cuda", "mps")
+        if name in broken
+    ]
+
+
+def pretend(monkeypatch, cuda, mps, broken=()):
+    """Make devices available; whether they work is decided by what they are asked to compute."""
+    ones = torch.ones
+
+    def on_pretended(*shape, device):
+        if device.type in broken:
+            raise RuntimeError("no kernel image is available\nand more that nobody reads")
+        return ones(*shape)
+
+    device._first_that_works.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(torch, "ones", on_pretended)
+
+
+def test_a_chosen_device_that_does_not_compute_is_refused(monkeypatch):
+    pretend(monkeypatch, cuda=True, mps=False, broken={"cuda"})
+    monkeypatch.setenv(VARIABLE, "cuda")
+    with pytest.raises(ValueError, match=r"does not work here \(no kernel image is available\)"):
+        pick_device()
+
+
+@pytest.mark.parametrize(("card", "expected"), [("cuda:0", None), ("cuda:1", torch.bfloat16)])
+def test_half_precision_is_asked_of_the_card_in_question(monkeypatch, card, expected):
+    """Of two cards the second may be the newer one."""
+    current = [0]
+
+    @contextlib.contextmanager
+    def on(card):
+        current[0] = card.index
+        yield
+        current[0] = 0
+
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[0] > 0)
+    assert half_precision(torch.device(card)) is expected
+
+
+def test_half_precision_on_a_cpu_is_a_matter_of_amx(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    assert half_precision(torch.device("cpu")) is torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert half_precision(torch.device("cpu")) is None
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")  # it is private
+    assert half_precision(torch.device("cpu")) is half_precision(torch.device("mps")) is None
 
 
 def test_the_variable_overrides_the_choice(monkeypatch):

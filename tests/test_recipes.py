@@ -1,5 +1,6 @@
 """The recipes train what they say, and `train` keeps its promises on the command line."""
 
+import dataclasses
 import itertools
 import os
 import re
@@ -13,11 +14,13 @@ import torch
 from click.testing import CliRunner
 
 from mnist_course import cli
-from mnist_course.data import load_data
+from mnist_course.data import load_data, to_tensors
 from mnist_course.device import pick_device
-from mnist_course.training import evaluate, recipes
+from mnist_course.errors import UsageError
+from mnist_course.training import TrainingError, evaluate, recipes
 from mnist_course.training.checkpoint import fingerprint, load_checkpoint
-from mnist_course.training.recipes import RECIPES, inputs, one_cycle
+from mnist_course.training.recipe_names import RECIPE_NAMES
+from mnist_course.training.recipes import RECIPES, one_cycle
 from tests.conftest import ROOT
 
 torch.set_num_threads(1)
@@ -40,8 +43,23 @@ def on_practice(monkeypatch):
     monkeypatch.setenv("MNIST_COURSE_ANNOUNCED", "1")
 
 
+def tensors_of(name, digits, device="cpu", count=None):
+    """Return test digits in the form that a recipe asks for."""
+    images, labels = digits.test_images[:count], digits.test_labels[:count]
+    return to_tensors(images, labels, device, normalized=RECIPES[name].normalized)
+
+
 def command(*arguments):
     return CliRunner().invoke(cli.main, ["train", *map(str, arguments)])
+
+
+def test_the_names_can_be_had_without_torch_and_are_those_of_the_recipes(run_python):
+    assert list(RECIPE_NAMES) == list(RECIPES)
+    done = run_python(
+        "import sys\nfrom mnist_course.training.recipe_names import RECIPE_NAMES\n"
+        "print({'torch', 'numpy'} & set(sys.modules))"
+    )
+    assert done.stdout.strip() == "set()", done.stderr
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -49,7 +67,7 @@ def test_every_recipe_builds_what_it_needs(name, practice):
     recipe = RECIPES[name]
     model = recipe.model()
     optimizer = recipe.optimizer(model.parameters())
-    X, y = inputs(recipe, practice.test_images[:8], practice.test_labels[:8], torch.device("cpu"))
+    X, y = tensors_of(name, practice, count=8)
     assert model(X).shape == (8, 10)
     assert (X.min() < 0) == recipe.normalized
     assert X.max() <= (3 if recipe.normalized else 1)
@@ -60,6 +78,15 @@ def test_every_recipe_builds_what_it_needs(name, practice):
     assert recipe.num_epochs >= 1 and recipe.batch_size >= 1 and recipe.title
 
 
+def test_pixels_that_are_only_scaled_are_not_normalized_before(practice, monkeypatch):
+    """It would take three times the memory."""
+    monkeypatch.setattr(sys.modules[to_tensors.__module__], "normalize", None)
+    X, _ = tensors_of("s4", practice)
+    assert torch.equal(X, torch.tensor(practice.test_images).view(-1, 1, 28, 28) / 255)
+    with pytest.raises(TypeError):
+        tensors_of("s0", practice)
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_a_recipe_learns_and_the_result_is_that_of_the_test_digits(name, practice):
     lines = []
@@ -67,7 +94,7 @@ def test_a_recipe_learns_and_the_result_is_that_of_the_test_digits(name, practic
     assert len(trained.history) == len(lines) == 1
     assert trained.test.num_examples == len(practice.test_labels)
     assert trained.test.accuracy > QUICK[name]
-    X, y = inputs(RECIPES[name], practice.test_images, practice.test_labels, pick_device())
+    X, y = tensors_of(name, practice, pick_device())
     trained.model.eval()
     with torch.no_grad():
         right = (trained.model(X).argmax(dim=1) == y).float().mean().item()
@@ -142,6 +169,33 @@ def test_the_learning_rate_rises_and_falls_along_straight_lines():
             one_cycle(optimizer, *wrong)
 
 
+@pytest.mark.parametrize(("num_steps", "warmup"), [(99, 0.25), (4, 0.2), (1, 0.5)])
+def test_a_schedule_that_is_over_does_not_go_on_uphill(num_steps, warmup):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    scheduler = one_cycle(optimizer, num_steps, warmup)
+    for _ in range(num_steps):
+        optimizer.step()
+        scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
+    optimizer.step()
+    reply = rf"one_cycle was made for {num_steps} steps, and the run goes on.*num_epochs \* len"
+    with pytest.raises(TrainingError, match=reply):
+        scheduler.step()
+
+
+@pytest.mark.parametrize("num_epochs", [0, -3])
+def test_a_run_makes_at_least_one_pass(practice, num_epochs):
+    with pytest.raises(UsageError, match=rf"num_epochs={num_epochs}: .*at least one pass"):
+        recipes.train("s4", num_epochs=num_epochs, digits=practice, log=None)
+
+
+def test_what_training_returns_is_compared_by_identity(practice):
+    """Two models are no numbers that could be equal or not."""
+    trained = recipes.train("s4", num_epochs=1, digits=practice, log=None)
+    assert trained == trained and trained != dataclasses.replace(trained)
+    assert trained in {trained}
+
+
 # On the command line ----------------------------------------------------------------------------
 
 
@@ -196,12 +250,6 @@ def test_what_cannot_be_done_is_said(on_practice, arguments, status, reply):
     assert reply in done.output
 
 
-def test_no_epoch_at_all_measures_the_starting_weights(on_practice):
-    done = command("--model", "s4", "--epochs", 0)
-    assert done.exit_code == 0
-    assert done.output.startswith("test accuracy ")
-
-
 def test_the_models_can_be_listed():
     done = command("--model", "help")
     assert done.exit_code == 0
@@ -241,5 +289,5 @@ def test_evaluation_of_a_loaded_checkpoint_is_that_of_the_run(on_practice, pract
                             checkpoint=tmp_path / "run.pt")  # fmt: skip
     model = RECIPES["softmax"].model()
     model.load_state_dict(load_checkpoint(tmp_path / "run.pt")["model"])
-    X, y = inputs(RECIPES["softmax"], practice.test_images, practice.test_labels, "cpu")
+    X, y = tensors_of("softmax", practice)
     assert evaluate(model, [(X, y)]).accuracy == pytest.approx(trained.test.accuracy)

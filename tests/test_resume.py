@@ -14,10 +14,19 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from mnist_course.data import Batches
 from mnist_course.device import seed_step
+from mnist_course.errors import UsageError
 from mnist_course.training import TrainingError, fit
 from mnist_course.training.augment import RandomAffine
 from mnist_course.training.checkpoint import CheckpointError, fingerprint, load_checkpoint
@@ -37,7 +46,7 @@ def make_batches():
 
 
 def make_loader(**options):
-    return DataLoader(TensorDataset(X, y), 16, shuffle=True, **options)
+    return DataLoader(TensorDataset(X, y), 16, **{"shuffle": True, **options})
 
 
 class Jittered(Dataset):
@@ -51,12 +60,48 @@ class Jittered(Dataset):
         return X[index] + 0.1 * shift, y[index]
 
 
+class Noisy(Jittered):
+    """Every item is changed by random numbers of the data set's own."""
+
+    def __init__(self, own):
+        self.own = own
+
+    def __getitem__(self, index):
+        return X[index] + 0.1 * torch.rand(1, generator=self.own), y[index]
+
+
+def generator():
+    return torch.Generator().manual_seed(9)
+
+
+def make_sampled(sampler, num_examples=NUM_EXAMPLES):
+    """A loader whose sampler has a generator of its own."""
+    return make_loader(shuffle=False, sampler=sampler(range(num_examples), generator=generator()))
+
+
+def make_weighted(first=0.1):
+    weights = torch.linspace(first, 1, NUM_EXAMPLES)
+    sampler = WeightedRandomSampler(weights, NUM_EXAMPLES, generator=generator())
+    return make_loader(shuffle=False, sampler=sampler)
+
+
+def make_batch_sampled():
+    sampler = BatchSampler(RandomSampler(range(NUM_EXAMPLES), generator=generator()), 16, False)
+    return DataLoader(TensorDataset(X, y), batch_sampler=sampler)
+
+
 SOURCES = {
     "Batches": make_batches,
     "Batches in order": lambda: Batches(X, y, 16, shuffle=False),
     "DataLoader": make_loader,
     "DataLoader with a generator": lambda: make_loader(generator=torch.Generator().manual_seed(9)),
     "DataLoader with random items": lambda: DataLoader(Jittered(), 16, shuffle=True),
+    "sampler with a generator": lambda: make_sampled(RandomSampler),
+    "subset with a generator": lambda: make_sampled(SubsetRandomSampler),
+    "weights with a generator": make_weighted,
+    "batches of a sampler with a generator": make_batch_sampled,
+    "data set with a generator": lambda: DataLoader(Noisy(generator()), 16, shuffle=True),
+    "list of batches": lambda: list(Batches(X, y, 16, shuffle=False)),
 }
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, lr=0.05),
@@ -153,9 +198,10 @@ def test_it_does_not_matter_where_a_run_stops(tmp_path, stop, save_every):
     assert rows(again) == rows(history)
 
 
-def test_workers_that_load_data_are_no_obstacle(tmp_path, monkeypatch):
-    """Two processes draw the items; their random numbers are functions of the run, too."""
-    load = partial(DataLoader, Jittered(), 16, shuffle=True, num_workers=2)
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_workers_that_load_data_are_no_obstacle(tmp_path, monkeypatch, num_workers):
+    """Other processes draw the items; their random numbers are functions of the run, too."""
+    load = partial(DataLoader, Jittered(), 16, shuffle=True, num_workers=num_workers)
     monkeypatch.setitem(SOURCES, "workers", load)
     whole, _ = run(source="workers")
     pieces, _ = in_pieces(tmp_path / "run.pt", [9], source="workers", save_every=2)
@@ -263,6 +309,143 @@ def test_another_model_and_other_batches_are_another_run(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "make_model", lambda: wider)
     with pytest.raises(CheckpointError, match=r"layers is \(0\): Conv2d\(1, 4, .* \(0\): Flatten"):
         run(tmp_path / "run.pt")
+
+
+OTHER_ORDERS = {
+    "seed": (make_batches, lambda: Batches(X, y, 16, shuffle=True, seed=7),
+             "order is shuffled with seed 5 there and shuffled with seed 7 here"),
+    "not shuffled": (make_batches, lambda: Batches(X, y, 16, shuffle=False),
+                     "order is shuffled with seed 5 there and not shuffled here"),
+    "Batches": (make_loader, make_batches, r"order is RandomSampler\(.* there and shuffled with"),
+    "shuffle": (make_loader, lambda: make_loader(shuffle=False),
+                r"order is RandomSampler\(.*\) there and SequentialSampler\(\) here"),
+    "replacement": (
+        lambda: make_sampled(RandomSampler),
+        lambda: make_sampled(partial(RandomSampler, replacement=True)),
+        r"replacement=False.* there and .*replacement=True"),
+    "weights": (make_weighted, lambda: make_weighted(first=0.2), "weights=.* there and .*weights="),
+    "drop_last": (make_loader, lambda: make_loader(drop_last=True),
+                  "drop_last is False there and True here"),
+    "batch sampler": (make_loader, make_batch_sampled, "order is RandomSampler.* BatchSampler"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHER_ORDERS)
+def test_another_order_of_the_batches_is_another_run(tmp_path, monkeypatch, case):
+    there, here, reply = OTHER_ORDERS[case]
+    refused(tmp_path / "run.pt", monkeypatch, there, here, reply)
+
+
+def with_another(kind, change):
+    """Data of the same size; one number of one example, or one label, is another."""
+    inputs, labels = X.clone(), y.clone()
+    change(inputs, labels)
+    if kind is Batches:
+        return Batches(inputs, labels, 16, shuffle=True, seed=5)
+    if kind is list:
+        return list(Batches(inputs, labels, 16, shuffle=False))
+    return DataLoader(TensorDataset(inputs, labels), 16, shuffle=True)
+
+
+def first_pixel(inputs, labels):
+    inputs[0, 0, 0, 0] += 1
+
+
+def last_pixel(inputs, labels):
+    inputs[-1, 0, 7, 7] += 1
+
+
+def first_label(inputs, labels):
+    labels[0] = (labels[0] + 1) % 3
+
+
+def nothing(inputs, labels):
+    pass
+
+
+@pytest.mark.parametrize("change", [first_pixel, last_pixel, first_label])
+@pytest.mark.parametrize("kind", [Batches, DataLoader, list])
+def test_other_data_of_the_same_size_is_another_run(tmp_path, monkeypatch, kind, change):
+    reply = r"SHA-256 of the first and last examples is [0-9a-f]{12} there and [0-9a-f]{12} here"
+    refused(tmp_path / "run.pt", monkeypatch, lambda: with_another(kind, nothing),
+            lambda: with_another(kind, change), reply)  # fmt: skip
+
+
+def refused(path, monkeypatch, there, here, reply):
+    """Begin a run with some batches; with others it is not resumed, and with equal ones it is."""
+    monkeypatch.setitem(SOURCES, "changing", there)
+    with pytest.raises(Stopped):
+        run(path, stop=3, source="changing", save_every=1)
+    written = path.read_bytes()
+    monkeypatch.setitem(SOURCES, "changing", here)
+    with pytest.raises(CheckpointError, match=f"belongs to another run: .*{reply}"):
+        run(path, source="changing")
+    assert path.read_bytes() == written
+    monkeypatch.setitem(SOURCES, "changing", there)
+    with pytest.raises(Stopped):
+        run(path, stop=1, source="changing")
+
+
+class Counted(Jittered):
+    """Counts how often an item was drawn, as a cache or an open file would."""
+
+    drawn = 0
+
+    def __getitem__(self, index):
+        self.drawn += 1
+        return super().__getitem__(index)
+
+
+def test_looking_at_the_data_leaves_the_data_set_as_it_was(tmp_path, monkeypatch):
+    """A file that is opened for the look may not be the one that workers inherit."""
+    data = Counted()
+    monkeypatch.setitem(SOURCES, "counted", lambda: DataLoader(data, 16))
+    with pytest.raises(Stopped):
+        run(tmp_path / "run.pt", stop=3, source="counted")
+    assert data.drawn == 3 * 16
+
+
+INEXACT = {
+    "persistent workers": (
+        lambda: DataLoader(Jittered(), 16, num_workers=1, persistent_workers=True),
+        "must begin every pass alike, .*: persistent_workers=False",
+    ),
+    "batches as they come": (
+        lambda: DataLoader(Jittered(), 16, num_workers=2, in_order=False),
+        "in the same order again: in_order=True",
+    ),
+    "numpy's generator": (
+        lambda: DataLoader(Noisy(np.random.default_rng(0)), 16),
+        r"generator of numpy's or Python's that it keeps to itself.* torch\.Generator",
+    ),
+    "Python's generator": (lambda: DataLoader(Noisy(random.Random(0)), 16), "keeps to itself"),
+}
+
+
+@pytest.mark.parametrize("case", INEXACT)
+def test_batches_that_could_not_be_drawn_again_are_refused_with_a_checkpoint(
+    tmp_path, monkeypatch, case
+):
+    make, reply = INEXACT[case]
+    monkeypatch.setitem(SOURCES, "inexact", make)
+    with pytest.raises(UsageError, match=reply):
+        run(tmp_path / "run.pt", source="inexact")
+    assert not (tmp_path / "run.pt").exists()
+
+
+def test_validation_is_repeated_with_the_same_numbers(tmp_path):
+    """The power may be cut between the last step of a pass and the validation."""
+    valid = DataLoader(Jittered(), 50, shuffle=True)
+    whole = run(valid=valid)
+
+    class Cut(Batches):
+        def __iter__(self):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run(tmp_path / "run.pt", valid=Cut(X, y, 50, shuffle=False), save_every=6)
+    again = run(tmp_path / "run.pt", valid=valid)
+    assert (again[0], rows(again[1])) == (whole[0], rows(whole[1]))
 
 
 def test_what_a_checkpoint_needs_is_asked_for(tmp_path):

@@ -1,6 +1,7 @@
 """Training does what a loop written by hand does, and stops at faults that torch lets pass."""
 
 import copy
+import itertools
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_course.data import Batches, to_tensors
@@ -19,8 +21,8 @@ from mnist_course.training import (
     evaluate,
     fit,
     predict,
-    train_epoch,
 )
+from mnist_course.training.checkpoint import load_checkpoint
 
 torch.set_num_threads(1)
 
@@ -268,11 +270,12 @@ def test_training_accuracy_is_counted_over_examples(tensors):
             return frozen(X) + self.free
 
     model = Frozen()
-    measured = train_epoch(model, sgd(model, lr=0.0), Batches(X, y, 499, shuffle=False))
+    batches = Batches(X, y, 499, shuffle=False)
+    measured = fit(model, sgd(model, lr=0.0), batches, num_epochs=1, log=None).epochs[0]
     with torch.no_grad():
         expected = (frozen(X).argmax(1) == y).float().mean().item()
-    assert measured.accuracy == pytest.approx(expected, abs=1e-6)
-    assert measured.loss == pytest.approx(F.cross_entropy(frozen(X), y).item(), rel=1e-5)
+    assert measured.train_accuracy == pytest.approx(expected, abs=1e-6)
+    assert measured.train_loss == pytest.approx(F.cross_entropy(frozen(X), y).item(), rel=1e-5)
 
 
 # Guards -----------------------------------------------------------------------------------------
@@ -307,6 +310,32 @@ def test_a_learning_rate_that_is_no_number_is_noticed_at_the_second_step(tensors
         train(*tensors, lr=float("nan"))
 
 
+@pytest.mark.parametrize("lr", [1e25, 1e38, float("nan")])
+def test_weights_that_the_last_step_ruined_are_noticed_without_validation(tensors, lr):
+    with pytest.raises(
+        TrainingError, match=r"the last step ruined the weights: .* with lr=.* try "
+    ):
+        train(*tensors, batch_size=500, lr=lr)
+
+
+def test_ruined_weights_that_no_loss_shows_are_noticed_too(tensors):
+    """Behind a ReLU that is always shut, weights of minus infinity change no score."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 5), nn.ReLU(), nn.Linear(5, 10))
+    with torch.no_grad():
+        model[1].weight.fill_(-1e30)
+    valid = Batches(tensors[0].abs() + 1, tensors[1], 500, shuffle=False)
+    assert evaluate(model, valid).loss < 10
+    with pytest.raises(TrainingError, match="ruined the weights"):
+        train(tensors[0].abs() + 1, tensors[1], model=model, lr=0.01, valid_batches=valid)
+
+
+def test_ruined_weights_are_not_kept(tensors, tmp_path):
+    kept = {"checkpoint": tmp_path / "run.pt", "seed": 0}
+    with pytest.raises(TrainingError, match="ruined the weights"):
+        train(*tensors, batch_size=500, lr=1e25, **kept)
+    assert load_checkpoint(tmp_path / "run.pt")["run"]["step"] == 0
+
+
 def test_weights_that_the_last_step_ruined_are_noticed_in_validation(tensors):
     X, y = tensors
     valid = Batches(X * 1e10, y, 500, shuffle=False)
@@ -315,6 +344,117 @@ def test_weights_that_the_last_step_ruined_are_noticed_in_validation(tensors):
     valid = Batches(X, y, 500, shuffle=False)
     with pytest.raises(TrainingError, match="in validation with lr=1e"):
         train(X, y, batch_size=500, lr=1e38, valid_batches=valid)
+
+
+def summed(logits, y):
+    return F.multi_margin_loss(logits, y, reduction="sum")
+
+
+@pytest.mark.parametrize("loss_fn", [summed, nn.CrossEntropyLoss(reduction="sum")])
+def test_a_loss_that_adds_up_over_the_batch_is_told_at_the_first_step(tensors, loss_fn):
+    model = linear()
+    with pytest.raises(TrainingError, match=r'adds up over the batch: .*reduction="mean"'):
+        train(*tensors, model=model, loss_fn=loss_fn)
+    assert equal_states(model.state_dict(), linear().state_dict()), "a step was taken"
+    with pytest.raises(TrainingError, match="adds up over the batch"):
+        evaluate(model, [tensors], loss_fn=loss_fn)
+
+
+def test_a_loss_of_many_numbers_is_told_at_the_first_step(tensors):
+    loss_fn = nn.CrossEntropyLoss(reduction="none")
+    for run in (
+        lambda: train(*tensors, loss_fn=loss_fn),
+        lambda: evaluate(linear(), Batches(*tensors, 64, shuffle=False), loss_fn=loss_fn),
+    ):
+        with pytest.raises(TrainingError, match=r'has the shape \(64,\); .*reduction="mean"'):
+            run()
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [
+        nn.CrossEntropyLoss(label_smoothing=0.1),
+        F.multi_margin_loss,
+        lambda logits, y: 0 * logits.sum(),
+    ],
+)
+def test_a_mean_is_no_sum(tensors, loss_fn):
+    assert len(train(*tensors, loss_fn=loss_fn)) == 1
+
+
+def falling(optimizer, steps):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+
+
+def test_a_schedule_that_falls_below_zero_stops_the_run_before_a_step_uphill(tensors, batches):
+    model = make_mlp()
+    optimizer = sgd(model)
+    steps = []
+    optimizer.register_step_post_hook(lambda *_: steps.append(optimizer.param_groups[0]["lr"]))
+    with pytest.raises(TrainingError, match=r"LambdaLR has set the learning rate to -0\.005, "):
+        fit(model, optimizer, batches, num_epochs=2, scheduler=falling(optimizer, 10), log=None)
+    assert len(steps) == 11 and min(steps) == 0
+
+
+def test_a_rate_below_zero_after_the_last_step_does_no_harm(tensors, batches):
+    model = make_mlp()
+    optimizer = sgd(model)
+    fit(model, optimizer, batches, num_epochs=1, scheduler=falling(optimizer, 7), log=None)
+    assert optimizer.param_groups[0]["lr"] < 0
+    with pytest.raises(TrainingError, match=r"somebody has set the learning rate to -0\.007"):
+        fit(model, optimizer, batches, num_epochs=1, log=None)
+
+
+class FarAway(TorchDispatchMode):
+    """Lets the meta device stand in for a GPU: whoever asks it for a number waits, and gets 1."""
+
+    waits = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].is_meta:
+            self.waits += 1
+            return 1.0 if args[0].is_floating_point() else 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_twice_for_a_device_that_is_far_away(tensors):
+    model = linear().to("meta")
+    loader = DataLoader(TensorDataset(*tensors), batch_size=8)
+    counts = []
+
+    def augment(X):
+        counts.append(far.waits)
+        return X
+
+    with FarAway() as far:
+        fit(model, sgd(model), loader, num_epochs=1, augment=augment, log=None)
+    waits = [after - before for before, after in itertools.pairwise(counts)]
+    assert len(waits) == 62
+    assert {step for step, count in enumerate(waits) if count} == {0, 32}, "for the loss"
+    assert max(waits) == 1
+
+
+@pytest.mark.parametrize("half", [None, torch.bfloat16])
+def test_predictions_are_those_that_are_evaluated(tensors, half):
+    X, y = tensors
+    model = make_mlp(dropout=0.5).train()
+    logits = predict(model, X, 100, half=half)
+    assert logits.dtype == torch.float32
+    assert F.cross_entropy(logits, y).item() == pytest.approx(
+        evaluate(model, Batches(X, y, 100, shuffle=False), half=half).loss, rel=1e-6
+    )
+    assert torch.equal(logits, predict(model, X, 100)) is (half is None)
+    with pytest.raises(TrainingError, match=r"float64 and the weights torch.float32"):
+        predict(model, X.double())
+
+
+def test_inputs_go_to_where_the_model_is_batch_by_batch(tensors):
+    shapes, model = [], linear().to("meta")
+    model.register_forward_pre_hook(
+        lambda _, args: shapes.append((args[0].device.type, len(args[0])))
+    )
+    assert predict(model, tensors[0], 200).device.type == "meta"
+    assert shapes == [("meta", 200), ("meta", 200), ("meta", 100)]
 
 
 @pytest.mark.parametrize("lr", [0.001, 0.1, 0.5, 1.0])

@@ -307,9 +307,13 @@ def normalize(images: torch.Tensor) -> torch.Tensor:
 
 
 def to_tensors(
-    images: np.ndarray, labels: np.ndarray, device: torch.device | str = "cpu"
+    images: np.ndarray,
+    labels: np.ndarray,
+    device: torch.device | str = "cpu",
+    *,
+    normalized: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return normalized images and labels as tensors that lie on ``device``.
+    """Return images and labels as tensors that lie on ``device``.
 
     Parameters
     ----------
@@ -319,11 +323,13 @@ def to_tensors(
         ``(N,)``, digits 0..9.
     device : torch.device or str
         Where the tensors go: once, and not batch by batch.
+    normalized : bool
+        Whether pixels are normalized (mean 0, standard deviation 1) or only scaled to 0..1.
 
     Returns
     -------
     X : torch.Tensor
-        ``(N, 1, 28, 28)`` float32, normalized.
+        ``(N, 1, 28, 28)`` float32.
     y : torch.Tensor
         ``(N,)`` int64, as `torch.nn.functional.cross_entropy` wants them.
 
@@ -339,7 +345,8 @@ def to_tensors(
         raise ValueError(f"{len(images)} images but {len(labels)} labels: each needs one.")
     if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < NUM_CLASSES:
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}; digits are 0..9.")
-    X = normalize(torch.tensor(np.ascontiguousarray(images)).to(device))
+    pixels = torch.tensor(np.ascontiguousarray(images)).to(device)  # (N, 28, 28)
+    X = normalize(pixels) if normalized else pixels.unsqueeze(1) / 255
     return X, torch.tensor(labels.astype(np.int64)).to(device)
 
 

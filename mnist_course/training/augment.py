@@ -1,5 +1,7 @@
 """Change training images in ways that leave the digit the same: augmentation.
 
+torchvision's transforms (v2) turn and shift all images of a batch alike; these give each its own.
+
 Taught in: chapter 8, "Images are not vectors".
 """
 

@@ -1,4 +1,4 @@
-"""Train and evaluate any classifier: one epoch, many epochs, and what was measured on the way.
+"""Train any classifier: many passes over the data, each step guarded, the run kept if asked for.
 
 Taught in: chapter 4, "Scores become probabilities".
 """
@@ -6,11 +6,10 @@ Taught in: chapter 4, "Scores become probabilities".
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sized
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,88 +19,15 @@ from torch import nn
 
 from mnist_course.data import Batches
 from mnist_course.device import repeatable, seed_step
-from mnist_course.errors import CourseError
+from mnist_course.errors import UsageError
 from mnist_course.progress import progress, say
-from mnist_course.training.checkpoint import HasState, Keeper
+from mnist_course.training import guards
+from mnist_course.training.history import BatchSource, Epoch, Evaluation, History, Loss, Tally
+from mnist_course.training.keeper import HasState, Keeper
+from mnist_course.training.measure import evaluate
+from mnist_course.training.settings import refuse_inexact, seed_generators, settings_of
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-BatchSource = Iterable[tuple[torch.Tensor, torch.Tensor]]
-LARGEST_INPUT = 100.0  # normalized pixels stay below 3; raw ones reach 255
 LARGEST_GROWTH = 100.0  # lr=0.5 makes a linear model jump to twenty times its first loss, and learn
-
-
-class TrainingError(CourseError, ValueError):
-    """Training cannot go on; the message says what was seen and its usual cause."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What one pass over some data showed.
-
-    Attributes
-    ----------
-    loss : float
-        Mean over the examples (not over the batches).
-    accuracy : float
-        Share of the examples whose largest logit is that of the label, 0..1.
-    num_examples : int
-        How many examples were seen.
-    """
-
-    loss: float
-    accuracy: float
-    num_examples: int
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a `History`.
-
-    Training loss and accuracy are averages over the epoch, while the weights were moving;
-    validation is measured after it. ``seconds`` is the wall time of the training pass.
-    """
-
-    number: int
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float | None
-    valid_accuracy: float | None
-    lr: float
-    seconds: float
-
-    def __str__(self) -> str:
-        """Return the row as one line of text."""
-        line = f"epoch {self.number:2d}  train loss {self.train_loss:.3f}"
-        line += f"  acc {100 * self.train_accuracy:5.1f} %"
-        if self.valid_accuracy is not None:
-            line += f"  valid loss {self.valid_loss:.3f}  acc {100 * self.valid_accuracy:5.1f} %"
-        return line + f"  {self.seconds:.1f} s"
-
-
-@dataclass
-class History:
-    """What `fit` measured: a list of `Epoch` rows that can be read by column.
-
-    ``history["train_loss"]`` is the list of the training losses, one per epoch.
-    """
-
-    epochs: list[Epoch] = field(default_factory=list)
-
-    def __getitem__(self, name: str) -> list[Any]:
-        """Return one column; `KeyError` names the columns that there are."""
-        known = [f.name for f in fields(Epoch)]
-        if name not in known:
-            raise KeyError(f"no column {name!r}; there are {', '.join(known)}")
-        return [getattr(epoch, name) for epoch in self.epochs]
-
-    def __len__(self) -> int:
-        """Return the number of epochs."""
-        return len(self.epochs)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all training passes together."""
-        return sum(self["seconds"])
 
 
 def fit(
@@ -137,7 +63,7 @@ def fit(
     loss_fn : callable
         ``loss_fn(logits, y)``, the mean over the batch.
     scheduler : LRScheduler, optional
-        Stepped after every batch.
+        Stepped after every batch; it may not take the learning rate below 0.
     augment : callable, optional
         Changes each training batch ``X`` before the model sees it.
     half : torch.dtype, optional
@@ -146,7 +72,8 @@ def fit(
     log : callable, optional
         Gets one line per epoch; None keeps quiet.
     seed : int, optional
-        Makes everything random in step k a function of ``seed`` and k. None leaves the random
+        Makes everything random in step k a function of ``seed`` and k, generators that a
+        DataLoader, its sampler or its data set has of its own included. None leaves the random
         numbers alone, and the passes of `Batches` go on from where they are.
     checkpoint : str or Path, optional
         The file in which the run is kept: before the first step, after every epoch, and when
@@ -157,6 +84,7 @@ def fit(
         Go on from the checkpoint if it exists, in the middle of an epoch if need be. Everything
         must be built as at the beginning of the run; the result is then that of a run that was
         never interrupted: on a CPU to the last bit, on a GPU if its operations are repeatable.
+        Another order of the batches, or other data at its ends, is refused.
     about : mapping, optional
         What else the run depends on (plain values); a checkpoint with another ``about`` is not
         resumed.
@@ -170,47 +98,28 @@ def fit(
     ------
     TrainingError
         Before the first step if something cannot be right; during training as soon as the loss
-        runs away or is not a number, or a batch comes along that cannot be right.
+        runs away or is not a number, a batch comes along that cannot be right, the learning rate
+        falls below 0, or a pass ends with ruined weights.
+    UsageError
+        If a checkpoint is asked for without a seed, or with batches that could not be drawn again.
     CheckpointError, SaveError
         If the checkpoint cannot be resumed, or cannot be written.
     """
     run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed)
-    if checkpoint is None and (resume or save_every):
-        raise ValueError("resume and save_every need the name of a file: checkpoint=...")
     if checkpoint is not None:
-        if seed is None:
-            raise ValueError("a run that can be resumed needs a seed: seed=0, for example.")
-        settings = {**(about or {}), **_settings(run, train_batches, num_epochs)}
-        run.keeper = Keeper(
-            checkpoint,
-            run.parts(),
-            settings,
-            save_every,
-            conditions={"workers": getattr(train_batches, "num_workers", 0)},
-        )
-        _open(run, run.keeper, resume, log)
+        settings = {**(about or {}), **settings_of(run, train_batches, num_epochs)}
+        _open(run, run.keep_in(checkpoint, settings, train_batches, save_every), resume, log)
+    elif resume or save_every:
+        raise UsageError("resume and save_every need the name of a file: checkpoint=...")
     with (
         run.keeper or contextlib.nullcontext(),
         repeatable() if run.seed is not None else contextlib.nullcontext(),
     ):
         while len(run.history) < num_epochs:
-            number = len(run.history) + 1
-            measured = run.make_pass(train_batches, f"epoch {number}/{num_epochs}")
-            valid = None
-            if valid_batches is not None:
-                valid = evaluate(model, valid_batches, loss_fn=loss_fn, half=half)
-                # The last step of the pass may be the one that ruined the weights.
-                run.check_loss(valid.loss, "in validation", limit=math.inf)
-            epoch = Epoch(
-                number=number,
-                train_loss=measured.loss,
-                train_accuracy=measured.accuracy,
-                valid_loss=valid.loss if valid else None,
-                valid_accuracy=valid.accuracy if valid else None,
-                lr=run.tally.lr,
-                seconds=run.tally.seconds,
-            )
-            run.finish_epoch(epoch)
+            description = f"epoch {len(run.history) + 1}/{num_epochs}"
+            measured = run.make_pass(train_batches, description)
+            valid = run.validate(valid_batches) if valid_batches is not None else None
+            epoch = run.finish_epoch(measured, valid)
             if log:
                 log(str(epoch))
             if run.keeper:  # somebody may have pressed Ctrl-C during the validation
@@ -218,34 +127,7 @@ def fit(
     return run.history
 
 
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: BatchSource,
-    *,
-    loss_fn: Loss = F.cross_entropy,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
-    augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    half: torch.dtype | None = None,
-    description: str = "training",
-) -> Evaluation:
-    """Make one pass over the training data; parameters as in `fit`.
-
-    Returns
-    -------
-    Evaluation
-        Loss and accuracy averaged over the pass, each batch measured before its own step.
-
-    Raises
-    ------
-    TrainingError
-        As in `fit`.
-    """
-    run = _Run(model, optimizer, loss_fn, scheduler, augment, half)
-    return run.make_pass(batches, description)
-
-
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """A training run: what takes part in it, and where it stands."""
 
@@ -258,13 +140,13 @@ class _Run:
     seed: int | None = None
     keeper: Keeper | None = None
     history: History = field(default_factory=History)
-    tally: _Tally = field(default_factory=lambda: _Tally())  # of the pass that is not finished yet
+    tally: Tally = field(default_factory=Tally)  # of the pass that is not finished yet
     step: int = 0  # how many steps the run has made
 
     def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
         """Train on every batch that this pass has not been trained on yet."""
-        where = _device_of(self.model)
-        _check_optimizer(self.optimizer, self.model)
+        device = guards.device_of(self.model)
+        guards.check_optimizer(self.optimizer, self.model)
         self.model.train()
         if self.tally.num_batches == 0:
             self.tally.lr = self.optimizer.param_groups[0]["lr"]
@@ -277,11 +159,12 @@ class _Run:
             initial=self.tally.num_batches,
         )
         for number, (X, y) in enumerate(drawn):
-            X, y = X.to(where), y.to(where)  # nothing is copied if they are there already
             if number == 0:
-                check_batch(X, y)
-                _check_last_batch(batches, self.model, X)
-            self.make_step(X, y, _unchecked_labels(batches, y, first=number == 0))
+                guards.check_batch(X, y)
+                guards.check_last_batch(batches, self.model, X.to(device))
+            unchecked = guards.unchecked_labels(batches, y, first=number == 0)
+            # Nothing is copied if they are there already.
+            self.make_step(X.to(device), y.to(device), unchecked)
             self.tally.seconds = time.perf_counter() - begun
             if self.keeper:
                 self.keeper.after_step(self.step)
@@ -293,16 +176,20 @@ class _Run:
     def make_step(self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
         """Compute the loss of a batch, its gradient, and one step of the optimizer."""
         number = self.tally.num_batches
-        logits = _compute(self.model, self.augment(X) if self.augment else X, self.half)  # (B, K)
-        _check_logits(logits, y, unchecked)
+        guards.check_rates(self.optimizer, self.scheduler)
+        changed = self.augment(X) if self.augment else X
+        logits = guards.compute(self.model, changed, self.half)  # (B, K)
+        guards.check_logits(logits, y, unchecked)
         loss = self.loss_fn(logits, y)  # ()
+        if self.step == 0:
+            guards.check_loss_fn(self.loss_fn, loss, logits, y)
         # Asking a GPU for a number makes it wait, so there we ask only now and then.
         if X.device.type == "cpu" or number % 32 == 0:
             value = float(loss.detach())
             if number == 0:  # log K is the loss of whoever guesses
                 self.tally.limit = LARGEST_GROWTH * max(value, math.log(logits.shape[1]))
             if not math.isfinite(value):
-                check_batch(X, y)  # before the learning rate is blamed
+                guards.check_batch(X, y)  # before the learning rate is blamed
             self.check_loss(value, f"by step {number + 1}")
         self.optimizer.zero_grad()
         loss.backward()
@@ -312,27 +199,55 @@ class _Run:
         self.tally.add(loss.detach(), logits.detach(), y)
         self.step += 1
 
-    def finish_epoch(self, epoch: Epoch) -> None:
-        """Enter a row into the history, and save."""
+    def validate(self, batches: BatchSource) -> Evaluation:
+        """Measure the model after a pass, whose last step may be the one that ruined it."""
+        self._seed(self.step, batches)
+        measured = evaluate(self.model, batches, loss_fn=self.loss_fn, half=self.half)
+        self.check_loss(measured.loss, "in validation", limit=math.inf)
+        return measured
+
+    def finish_epoch(self, measured: Evaluation, valid: Evaluation | None) -> Epoch:
+        """Enter a row into the history, save, and return the row."""
+        guards.check_weights(self.model, self.optimizer.param_groups[0]["lr"])
+        epoch = Epoch(
+            number=len(self.history) + 1,
+            train_loss=measured.loss,
+            train_accuracy=measured.accuracy,
+            valid_loss=valid.loss if valid else None,
+            valid_accuracy=valid.accuracy if valid else None,
+            lr=self.tally.lr,
+            seconds=self.tally.seconds,
+        )
         self.history.epochs.append(epoch)
-        self.tally = _Tally()
+        self.tally = Tally()
         if self.keeper:
             self.keeper.save()
+        return epoch
 
     def check_loss(self, loss: float, when: str, limit: float | None = None) -> None:
         """Stop if the loss runs away or is not a number any more, and name the usual cause."""
         limit = self.tally.limit if limit is None else limit
         if not loss <= limit or math.isinf(loss):  # a comparison with NaN is False
             lr = self.optimizer.param_groups[0]["lr"]
-            raise TrainingError(
-                f"the loss became {loss:.4g} {when} with lr={lr:g}. Usually the learning rate "
-                f"is too high: build the model again and try {lr / 10:g}."
-            )
+            raise guards.lr_too_high(f"the loss became {loss:.4g} {when}", lr)
 
-    def parts(self) -> dict[str, HasState]:
-        """Return all that changes during training, by name."""
+    def keep_in(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        batches: BatchSource,
+        save_every: int | None,
+    ) -> Keeper:
+        """Choose the file in which the run is kept."""
+        if self.seed is None:
+            raise UsageError("a run that can be resumed needs a seed: seed=0, for example.")
+        refuse_inexact(batches)
         parts: dict[str, HasState] = {"model": self.model, "optimizer": self.optimizer, "run": self}
-        return parts | {"scheduler": self.scheduler} if self.scheduler else parts
+        if self.scheduler:
+            parts["scheduler"] = self.scheduler
+        workers = {"workers": getattr(batches, "num_workers", 0)}
+        self.keeper = Keeper(path, parts, settings, save_every, conditions=workers)
+        return self.keeper
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run stands, for a checkpoint."""
@@ -367,9 +282,8 @@ class _Run:
         """Make the random numbers that follow a function of the run and the step."""
         if self.seed is not None:
             seed_step(self.seed, step)
-            own = getattr(batches, "generator", None)  # of a DataLoader
-            if own is not None:
-                own.manual_seed(torch.initial_seed())
+            if batches is not None:
+                seed_generators(batches, torch.initial_seed())
 
 
 def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | None) -> None:
@@ -381,265 +295,3 @@ def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | 
         begins = f"{keeper.path} does not exist yet: a new run begins"
         goes_on = f"resumed after step {run.step:,}; finished epochs: {len(run.history)}"
         log(goes_on if run.step else begins)
-
-
-def _settings(run: _Run, batches: BatchSource, num_epochs: int) -> dict[str, Any]:
-    """Return what a run depends on: whoever resumes it with something else is making another."""
-    settings = {
-        "seed": run.seed,
-        "layers": str(run.model),
-        "loss": _name(run.loss_fn),
-        "augmentation": _name(run.augment),
-        "half precision": str(run.half),
-        "batch size": getattr(batches, "batch_size", None),
-        "number of examples": _count_examples(batches),
-        "optimizer": _name(run.optimizer),
-        "scheduler": _name(run.scheduler),
-    }
-    if run.scheduler:  # its plan usually depends on it
-        settings["num_epochs"] = num_epochs
-    for number, group in enumerate(run.optimizer.param_groups):
-        of_group = f" of group {number}" if number else ""
-        settings |= {name + of_group: value for name, value in group.items() if name != "params"}
-    return settings
-
-
-def _name(thing: Any) -> str | None:
-    """Return a name for a function or an object that is the same in every process."""
-    if thing is None:
-        return None
-    if is_dataclass(thing):
-        return repr(thing)
-    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    batches: BatchSource,
-    *,
-    loss_fn: Loss = F.cross_entropy,
-    half: torch.dtype | None = None,
-) -> Evaluation:
-    """Measure loss and accuracy of ``model`` without changing it.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Put into evaluation mode for the measurement, and back afterwards.
-    batches : iterable of (X, y)
-        As in `fit`.
-    loss_fn : callable
-        ``loss_fn(logits, y)``, the mean over the batch.
-    half : torch.dtype, optional
-        As in `fit`.
-
-    Returns
-    -------
-    Evaluation
-        Averages over the examples: the same for every batch size.
-
-    Raises
-    ------
-    TrainingError
-        If there is no batch, or the first one cannot be right.
-    """
-    where, was_training = _device_of(model), model.training
-    model.eval()
-    tally = _Tally()
-    try:
-        for number, (X, y) in enumerate(batches):
-            X, y = X.to(where), y.to(where)
-            if number == 0:
-                check_batch(X, y)
-            logits = _compute(model, X, half)  # (B, K)
-            _check_logits(logits, y, _unchecked_labels(batches, y, first=number == 0))
-            tally.add(loss_fn(logits, y), logits, y)
-    finally:
-        model.train(was_training)
-    return tally.result()
-
-
-@torch.no_grad()
-def predict(model: nn.Module, X: torch.Tensor, batch_size: int = 1_000) -> torch.Tensor:
-    """Return the logits of ``model`` for many inputs, computed in evaluation mode.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Maps ``(B, ...)`` to ``(B, K)``.
-    X : torch.Tensor
-        ``(N, ...)``.
-    batch_size : int
-        How many inputs to compute at a time; it does not change the result.
-
-    Returns
-    -------
-    torch.Tensor
-        ``(N, K)`` logits.
-    """
-    was_training = model.training
-    model.eval()
-    try:
-        return torch.cat([model(part) for part in X.split(batch_size)])  # (N, K)
-    finally:
-        model.train(was_training)
-
-
-def check_batch(X: torch.Tensor, y: torch.Tensor) -> None:
-    """Refuse a batch that cannot be right, before it costs the reader an hour.
-
-    Parameters
-    ----------
-    X : torch.Tensor
-        ``(B, ...)`` inputs.
-    y : torch.Tensor
-        ``(B,)`` labels.
-
-    Raises
-    ------
-    TrainingError
-        If ``X`` is not a finite, scaled float tensor or ``y`` not one whole number per example.
-    """
-    if y.dtype != torch.int64 or y.ndim != 1:
-        raise TrainingError(
-            f"the labels are {y.dtype} of shape {tuple(y.shape)}; expected int64 of shape (B,). "
-            "Use .long(), and .squeeze(1) if they came as a column."
-        )
-    if len(y) == 0 or X.shape[:1] != y.shape:
-        raise TrainingError(
-            f"a batch of inputs of shape {tuple(X.shape)} and {len(y)} labels: expected as many, "
-            "not 0, with the batch as the first axis."
-        )
-    if not X.is_floating_point():
-        raise TrainingError(f"the inputs are {X.dtype}; make them float and scale them: normalize.")
-    if not X.isfinite().all():
-        raise TrainingError("the inputs hold NaN or infinity; one such pixel spoils every weight.")
-    if X.abs().max() > LARGEST_INPUT:
-        raise TrainingError(
-            f"the inputs reach {X.abs().max():.0f}: these look like raw pixels 0..255; normalize."
-        )
-    if y.min() < 0:
-        raise TrainingError(f"there is a label {y.min()}; labels count from 0.")
-
-
-def _check_logits(logits: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
-    """Refuse what is not one row of scores per example, with a score for every label.
-
-    A label above the last class stops a GPU for good, and torch leaves out those that are -100
-    without a word.
-    """
-    if y.dtype != torch.int64 or y.ndim != 1 or logits.ndim != 2 or len(logits) != len(y):
-        raise TrainingError(
-            f"the model returns the shape {tuple(logits.shape)} for labels of shape "
-            f"{tuple(y.shape)} and type {y.dtype}; expected (B, K), one row of scores per example, "
-            "and int64 labels of shape (B,)."
-        )
-    if unchecked is not None:
-        smallest, largest = (int(end) for end in unchecked.aminmax())
-        if smallest < 0:
-            raise TrainingError(f"there is a label {smallest}; labels count from 0.")
-        if largest >= logits.shape[1]:
-            raise TrainingError(
-                f"there is a label {largest}, but the model has {logits.shape[1]} classes; labels "
-                "count from 0."
-            )
-
-
-def _unchecked_labels(batches: BatchSource, y: torch.Tensor, first: bool) -> torch.Tensor | None:
-    """Return labels that nobody has looked at: all of `Batches` at once, else batch by batch."""
-    if isinstance(batches, Batches):
-        return batches.y if first else None
-    return y
-
-
-def _check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
-    """Refuse the optimizer of another model: it would go through the motions and change nothing."""
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not any(id(p) in held for p in model.parameters()):
-        raise TrainingError(
-            "the optimizer holds no parameter of this model. Make it after the model, from its "
-            "model.parameters()."
-        )
-
-
-def _check_last_batch(batches: BatchSource, model: nn.Module, X: torch.Tensor) -> None:
-    """Refuse a last batch of one example under BatchNorm now, and not at the end of the pass."""
-    num_examples, batch_size = _count_examples(batches), getattr(batches, "batch_size", None)
-    if num_examples is None or not batch_size or getattr(batches, "drop_last", False):
-        return
-    kinds = nn.modules.batchnorm._BatchNorm
-    if num_examples % batch_size == 1 % batch_size and any(
-        isinstance(layer, kinds) for layer in model.modules()
-    ):
-        probe = copy.deepcopy(model).eval()  # so that dropout draws no numbers
-        for layer in probe.modules():
-            layer.train(isinstance(layer, kinds))
-        with torch.no_grad():
-            _compute(probe, X[:1], None)
-
-
-def _count_examples(batches: BatchSource) -> int | None:
-    """Return how many examples a pass covers, if that can be known beforehand."""
-    if isinstance(batches, Batches):
-        return batches.num_examples
-    with contextlib.suppress(AttributeError, TypeError):
-        return len(batches.sampler)  # type: ignore[attr-defined]  # of a DataLoader
-    return None
-
-
-def _compute(model: nn.Module, X: torch.Tensor, half: torch.dtype | None) -> torch.Tensor:
-    """Return the logits ``(B, K)`` in float32, computed in 16 bits if ``half`` says so."""
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), X.dtype)
-    if X.dtype != dtype:
-        raise TrainingError(
-            f"the inputs are {X.dtype} and the weights {dtype}: convert them with .to({dtype})."
-        )
-    try:
-        with torch.autocast(X.device.type, half, enabled=half is not None):
-            logits = model(X)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise TrainingError(
-            "there is a batch of one example, and BatchNorm cannot normalize one. Choose a batch "
-            "size that leaves no single one over, or drop_last=True in a DataLoader."
-        ) from None
-    return logits.float() if half else logits
-
-
-def _device_of(model: nn.Module) -> torch.device:
-    """Return where the model lies, and refuse one that lies in two places."""
-    places: dict[torch.device, str] = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        places.setdefault(tensor.device, name)
-    if len(places) > 1:
-        where = ", ".join(f"{name} on {place}" for place, name in places.items())
-        raise TrainingError(f"the model lies on several devices ({where}): use model.to(device).")
-    return next(iter(places), torch.device("cpu"))
-
-
-class _Tally:
-    """Adds up loss and hits on the device; one number comes back at the end."""
-
-    def __init__(self) -> None:
-        self.loss: torch.Tensor | float = 0.0
-        self.hits: torch.Tensor | int = 0
-        self.num_examples = self.num_batches = 0
-        self.limit = math.inf  # a larger loss stops the run
-        self.lr = 0.0  # at the beginning of the pass
-        self.seconds = 0.0
-
-    def add(self, loss: torch.Tensor, logits: torch.Tensor, y: torch.Tensor) -> None:
-        """Count one batch; ``loss`` is its mean, so it weighs as many examples as the batch has."""
-        self.loss = self.loss + loss * len(y)
-        self.hits = self.hits + (logits.argmax(dim=1) == y).sum()
-        self.num_examples += len(y)
-        self.num_batches += 1
-
-    def result(self) -> Evaluation:
-        """Return the averages."""
-        if self.num_examples == 0:
-            raise TrainingError("there was no batch to look at: the loader is empty.")
-        n = self.num_examples
-        return Evaluation(float(self.loss) / n, int(self.hits) / n, n)

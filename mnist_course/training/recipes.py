@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from mnist_course.data import Batches, Digits, load_data, split_train_valid, to_tensors
 from mnist_course.device import half_precision, pick_device, set_seed
+from mnist_course.errors import UsageError
 from mnist_course.progress import say
 from mnist_course.training import models
 from mnist_course.training.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
-from mnist_course.training.loop import Evaluation, History, evaluate, fit
+from mnist_course.training.history import Evaluation, History, TrainingError
+from mnist_course.training.loop import fit
+from mnist_course.training.measure import evaluate
 
 Parameters = Iterable[nn.Parameter]
 
@@ -58,6 +61,10 @@ class Recipe:
     warmup: float | None = None
     augment: Callable[[torch.Tensor], torch.Tensor] | None = None
     half: bool = False
+
+    def schedule(self, optimizer: torch.optim.Optimizer, num_steps: int) -> LambdaLR | None:
+        """Return the scheduler of a run of ``num_steps`` steps, if it has one."""
+        return one_cycle(optimizer, num_steps, self.warmup) if self.warmup else None
 
 
 SGD = partial(torch.optim.SGD, fused=True)  # fused: one pass over memory, the same numbers
@@ -153,9 +160,7 @@ RECIPES = {
 }
 
 
-def one_cycle(
-    optimizer: torch.optim.Optimizer, num_steps: int, warmup: float = 0.2
-) -> torch.optim.lr_scheduler.LambdaLR:
+def one_cycle(optimizer: torch.optim.Optimizer, num_steps: int, warmup: float = 0.2) -> LambdaLR:
     """Return a scheduler that lets the learning rate rise and fall once, along straight lines.
 
     Parameters
@@ -176,6 +181,13 @@ def one_cycle(
     ------
     ValueError
         If ``warmup`` is not between 0 and 1, or there is no step to make.
+    TrainingError
+        By the scheduler, if it is stepped more often.
+
+    Notes
+    -----
+    `torch.optim.lr_scheduler.OneCycleLR` can draw nearly this line, but divides by zero where
+    ``warmup * (num_steps + 1)`` is 1, and takes a step too many to a rate below 0.
     """
     if not 0 < warmup < 1 or num_steps < 1:
         raise ValueError(
@@ -184,13 +196,18 @@ def one_cycle(
         )
 
     def share_of_peak(step: int) -> float:
+        if step > num_steps:
+            raise TrainingError(
+                f"the schedule one_cycle was made for {num_steps:,} steps, and the run goes on. "
+                "Make it for all of them: num_epochs * len(batches)."
+            )
         done = (step + 1) / (num_steps + 1)  # neither the first nor the last step is wasted on 0
         return min(done / warmup, (1 - done) / (1 - warmup))
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, share_of_peak)
+    return LambdaLR(optimizer, share_of_peak)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """What `train` hands back.
 
@@ -251,36 +268,29 @@ def train(
     KeyError
         If there is no such recipe.
     ValueError
-        If ``num_valid`` leaves nothing to train on.
+        If ``num_epochs`` is below 1, or ``num_valid`` leaves nothing to train on.
     DataError, TrainingError, CheckpointError, SaveError
         As `data.load_data` and `training.fit`.
     """
-    recipe, where = RECIPES[name], pick_device()
+    if num_epochs is not None and num_epochs < 1:
+        raise UsageError(f"num_epochs={num_epochs}: a run makes at least one pass over the data.")
+    recipe, device = RECIPES[name], pick_device()
     digits = digits or load_data()
-    num_epochs = recipe.num_epochs if num_epochs is None else num_epochs
-    half = half_precision(where) if recipe.half else None
+    num_epochs = num_epochs or recipe.num_epochs
+    half = half_precision(device) if recipe.half else None
     set_seed(seed)
     # The layout in which convolutions are quickest; it changes no value.
-    model = recipe.model().to(where).to(memory_format=torch.channels_last)
+    model = recipe.model().to(device).to(memory_format=torch.channels_last)
     optimizer = recipe.optimizer(model.parameters())
-    images, labels = digits.train_images, digits.train_labels
-    valid_batches = None
-    if num_valid:
-        picked, set_aside = split_train_valid(len(labels), num_valid)
-        valid_batches = _batches(recipe, images[set_aside], labels[set_aside], where)
-        images, labels = images[picked], labels[picked]
-    X, y = inputs(recipe, images, labels, where)
-    train_batches = Batches(X, y, recipe.batch_size, shuffle=True, seed=seed)
-    scheduler = None
-    if recipe.warmup:
-        scheduler = one_cycle(optimizer, num_epochs * len(train_batches), recipe.warmup)
+    train_batches, other_batches = _batches(recipe, digits, num_valid, seed, device)
+    settings = {"recipe": name, "num_epochs": num_epochs, "num_valid": num_valid}
     history = fit(
         model,
         optimizer,
         train_batches,
-        valid_batches,
+        other_batches if num_valid else None,
         num_epochs=num_epochs,
-        scheduler=scheduler,
+        scheduler=recipe.schedule(optimizer, num_epochs * len(train_batches)),
         augment=recipe.augment,
         half=half,
         log=log,
@@ -288,51 +298,22 @@ def train(
         checkpoint=checkpoint,
         save_every=save_every,
         resume=resume,
-        about={
-            "recipe": name,
-            "num_epochs": num_epochs,
-            "num_valid": num_valid,
-            "data": digits.source,
-        },
+        about={**settings, "data": digits.source},
     )
-    test = None
-    if not num_valid:
-        test_batches = _batches(recipe, digits.test_images, digits.test_labels, where)
-        test = evaluate(model, test_batches, half=half)
-    return Trained(model, history, test)
-
-
-def inputs(
-    recipe: Recipe, images: np.ndarray, labels: np.ndarray, where: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return images and labels as tensors in the form that a recipe asks for.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Says whether to normalize.
-    images : np.ndarray
-        ``(N, 28, 28)`` uint8.
-    labels : np.ndarray
-        ``(N,)``, digits 0..9.
-    where : torch.device
-        Where the tensors go.
-
-    Returns
-    -------
-    X : torch.Tensor
-        ``(N, 1, 28, 28)`` float32, normalized or scaled to 0..1.
-    y : torch.Tensor
-        ``(N,)`` int64.
-    """
-    X, y = to_tensors(images, labels, where)
-    if not recipe.normalized:
-        X = torch.tensor(images, device=where).unsqueeze(1) / 255
-    return X, y
+    return Trained(model, history, None if num_valid else evaluate(model, other_batches, half=half))
 
 
 def _batches(
-    recipe: Recipe, images: np.ndarray, labels: np.ndarray, where: torch.device
-) -> Batches:
-    """Return what to measure a model on, in the order of the files."""
-    return Batches(*inputs(recipe, images, labels, where), 1_000, shuffle=False)
+    recipe: Recipe, digits: Digits, num_valid: int, seed: int, device: torch.device
+) -> tuple[Batches, Batches]:
+    """Return what to train on, and what to measure: digits that are set aside, or the test's."""
+    images, labels = digits.train_images, digits.train_labels
+    others = digits.test_images, digits.test_labels
+    if num_valid:
+        picked, set_aside = split_train_valid(len(labels), num_valid)
+        others = images[set_aside], labels[set_aside]
+        images, labels = images[picked], labels[picked]
+    X, y = to_tensors(images, labels, device, normalized=recipe.normalized)
+    X_others, y_others = to_tensors(*others, device, normalized=recipe.normalized)
+    train_batches = Batches(X, y, recipe.batch_size, shuffle=True, seed=seed)
+    return train_batches, Batches(X_others, y_others, 1_000, shuffle=False)

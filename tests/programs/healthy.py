@@ -9,10 +9,15 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_course.data import Batches
 from mnist_course.training import evaluate as course_evaluate
-from mnist_course.training import models
-from mnist_course.training import train_epoch as course_epoch
-from mnist_course.training.recipes import RECIPES, one_cycle
+from mnist_course.training import fit, models
+from mnist_course.training.recipes import RECIPES
 from tests.programs.parts import dense, evaluate, loaders, program, tensors, train_epoch
+
+
+def course_epoch(model, loss_fn, optimizer, loader):
+    """The pass of the course's own loop, and what it reports of it."""
+    (epoch,) = fit(model, optimizer, loader, num_epochs=1, loss_fn=loss_fn, log=None).epochs
+    return epoch.train_loss, epoch.train_accuracy
 
 
 def _recipe(name):
@@ -22,17 +27,14 @@ def _recipe(name):
     optimizer = recipe.optimizer(model.parameters())
     X, y, X_test, y_test = tensors("normalized" if recipe.normalized else "unit")
     batches = Batches(X, y, recipe.batch_size, shuffle=True)
-    if recipe.warmup:
-        one_cycle(optimizer, recipe.num_epochs * len(batches), recipe.warmup)
+    recipe.schedule(optimizer, recipe.num_epochs * len(batches))
     return program(
         model,
         optimizer,
         train_loader=batches,
         test_loader=Batches(X_test, y_test, 1000, shuffle=False),
         train_step=None,
-        train_epoch=lambda model, loss_fn, optimizer, loader: course_epoch(
-            model, optimizer, loader, loss_fn=loss_fn
-        ),
+        train_epoch=course_epoch,
         evaluate=course_evaluate,
     )
 
