@@ -18,7 +18,7 @@ from mnist_course.chapters import ROOT
 from mnist_course.photo import PhotoError, fit_box, prepare, read_photo, to_mnist
 from mnist_course.photo import open as pictures
 from mnist_course.photo import stages as photo
-from mnist_course.photo.scenes import draw_digit, place
+from mnist_course.photo.handwriting import draw_digit, place
 
 # --- the core ----------------------------------------------------------------------------------
 
