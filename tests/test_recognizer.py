@@ -292,7 +292,7 @@ def _rewritten(path, change_head=None, **changes):
         change_head(head)
     head.pop("sha256")
     plain = {name: a for name, a in arrays.items() if a.dtype != object}
-    head["sha256"] = weights_file._sha256(head, plain)
+    head["sha256"] = weights_file._hash(head, plain)
     np.savez(path, head=np.array(json.dumps(head)), **arrays)
 
 

@@ -6,7 +6,6 @@ Taught in: chapter 2, "From arrays to batches".
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from mnist_course.data.download import FILES, MnistFile, download
 from mnist_course.data.idx import IdxError, idx_header, read_idx
 from mnist_course.data.practice import make_practice_set
 from mnist_course.errors import CourseError
-from mnist_course.files import remove_leftovers
+from mnist_course.files import sha256_of
 
 VARIABLE = "MNIST_COURSE_DATA"  # a folder with the four files, or the word "practice"
 PRACTICE = "practice"
@@ -96,7 +95,7 @@ def load_data() -> Digits:
     try:
         if not folder.is_dir():  # a first run: there is nothing to complain about
             complaint = ""
-        _tidy(folder)
+        _set_damaged_aside(folder)
         download(folder)
     except OSError as error:
         reason = complaint + str(error).splitlines()[0]
@@ -185,7 +184,7 @@ def _read_verified(folder: Path, file: MnistFile) -> np.ndarray:
         )
     if array.shape != file.shape:
         raise DataError(f"{path} has the shape {array.shape}, MNIST's is {file.shape}. {remedy}")
-    if hashlib.sha256(idx_header(array) + array.tobytes()).hexdigest() != file.sha256:
+    if sha256_of(idx_header(array), array.tobytes()) != file.sha256:
         hint = ""
         if array.ndim == 1 and array.max() > 9:
             hint = f" (it even holds the label {array.max()})"
@@ -196,11 +195,10 @@ def _read_verified(folder: Path, file: MnistFile) -> np.ndarray:
     return array
 
 
-def _tidy(folder: Path) -> None:
-    """Clear the cache of what a download does not replace.
+def _set_damaged_aside(folder: Path) -> None:
+    """Rename damaged raw files, which somebody put into the cache.
 
-    These are raw files that somebody put there and that are damaged, which would be preferred to
-    the gzipped ones for ever, and what processes left behind that were killed while they wrote.
+    A download does not replace them, and they would be preferred to the gzipped ones for ever.
     """
     for file in FILES.values():
         raw = folder / file.name
@@ -210,7 +208,6 @@ def _tidy(folder: Path) -> None:
             except DataError:
                 with contextlib.suppress(FileNotFoundError):  # another process was quicker
                     raw.replace(raw.with_name(f"{raw.name}.damaged"))
-    remove_leftovers(folder, "tmp*")  # as pooch calls them
 
 
 def _practice(reason: str) -> Digits:

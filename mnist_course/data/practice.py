@@ -9,7 +9,6 @@ from it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from mnist_course.data.download import FILES
 from mnist_course.data.idx import IdxError, idx_header, read_idx, write_idx
 from mnist_course.data.mnist_form import BOX, center
-from mnist_course.files import atomic_write
+from mnist_course.files import atomic_write, sha256_of
 
 NUM_TRAIN = 1_400  # the other 397 digits are the test set
 GAIN = 2.0  # spreading 8×8 gray levels over 20×20 pixels washes them out; this restores the ink
@@ -84,7 +83,7 @@ def make_practice_set(folder: str | Path) -> Path:
     for name, array in arrays.items():
         write_idx(folder / f"{name}.gz", array)
     with atomic_write(folder / MANIFEST) as file:  # last, so that it vouches for all four
-        hashes = {name: _sha256(array) for name, array in arrays.items()}
+        hashes = {name: _hash(array) for name, array in arrays.items()}
         file.write(json.dumps(hashes, indent=1).encode())
     return folder
 
@@ -94,12 +93,12 @@ def _intact(folder: Path) -> bool:
     try:
         hashes = json.loads((folder / MANIFEST).read_text())
         return hashes.keys() == FILES.keys() and all(
-            _sha256(read_idx(folder / f"{name}.gz")) == hashes[name] for name in FILES
+            _hash(read_idx(folder / f"{name}.gz")) == hashes[name] for name in FILES
         )
     except (OSError, ValueError, IdxError, AttributeError):
         return False
 
 
-def _sha256(array: np.ndarray) -> str:
+def _hash(array: np.ndarray) -> str:
     """Return the hash of ``array`` as an unpacked IDX file."""
-    return hashlib.sha256(idx_header(array) + array.tobytes()).hexdigest()
+    return sha256_of(idx_header(array), array.tobytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mnist_course.errors import CourseError
-from mnist_course.files import atomic_write
+from mnist_course.files import atomic_write, sha256_of
 from mnist_course.recognizer.layers import LAYERS, forward
 
 FORMAT = "mnist-course-weights-1"
@@ -123,7 +122,7 @@ def save_weights(path: str | Path, weights: Weights) -> Path:
     head: dict[str, Any] = {"format": FORMAT, "layers": layers}
     for name in ("mean", "std", "temperature", "unsure_below", "about"):
         head[name] = getattr(weights, name)
-    head["sha256"] = _sha256(head, arrays)
+    head["sha256"] = _hash(head, arrays)
     with atomic_write(path) as file:
         np.savez(file, head=np.array(json.dumps(head)), **arrays)
     return Path(path)
@@ -133,7 +132,7 @@ def _unpack(head: dict[str, Any], arrays: dict[str, np.ndarray]) -> Weights:
     """Return the checked content of a weights file."""
     if head.pop("format") != FORMAT:
         raise ValueError("it has another format")
-    if head.pop("sha256") != _sha256({"format": FORMAT, **head}, arrays):
+    if head.pop("sha256") != _hash({"format": FORMAT, **head}, arrays):
         raise ValueError("its content has changed since it was written")
     layers = [dict(layer) for layer in head.pop("layers")]
     for name, array in arrays.items():
@@ -162,13 +161,12 @@ def _check(weights: Weights) -> None:
         raise ValueError(f"its network maps an image to {shape[1:]} and not to 10 scores")
 
 
-def _sha256(head: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+def _hash(head: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
     """Return the hash of a description and its arrays."""
-    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
+    parts = [json.dumps(head, sort_keys=True).encode()]
+    for name, array in sorted(arrays.items()):
+        parts += [f"{name} {array.dtype.str} {array.shape}".encode(), array.tobytes()]
+    return sha256_of(*parts)
 
 
 def describe(weights: Weights) -> str:
