@@ -233,6 +233,11 @@ def test_a_loop_or_a_folder_in_the_place_of_a_file_is_a_data_error(chosen):
         load_data()
 
 
+def test_digits_are_compared_as_objects_and_not_array_by_array(chosen):
+    digits = load_data()
+    assert digits == digits and digits != load_data()
+
+
 def test_both_swapped_files_are_refused(chosen):
     one, other = chosen / f"{TRAIN_IMAGES}.gz", chosen / f"{TRAIN_LABELS}.gz"
     one.rename(chosen / "x")

@@ -123,6 +123,12 @@ def test_an_answer_holds_the_two_most_probable_digits(weights):
     )
 
 
+def test_answers_with_pictures_can_be_compared(weights, seven):
+    first, again = (Recognizer(weights).recognize(seven) for _ in range(2))
+    assert first == first and first != again
+    assert first.prepared != again.prepared
+
+
 def test_no_images_give_no_answers(weights):
     assert Recognizer(weights).read_many(np.zeros((0, 28, 28), np.uint8)) == []
 

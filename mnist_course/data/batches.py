@@ -199,11 +199,11 @@ class Batches:
         """
         import torch
 
-        indices = torch.empty(0)
+        order = None
         if self.shuffle:
-            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.y))
-            indices = torch.from_numpy(order).to(self.y.device)  # (N,)
+            drawn = np.random.default_rng((self.seed, epoch)).permutation(len(self.y))
+            order = torch.from_numpy(drawn).to(self.y.device)  # (N,)
         for first in range(start * self.batch_size, len(self.y), self.batch_size):
             part = slice(first, first + self.batch_size)
-            picked = indices[part] if self.shuffle else part  # (B,)
+            picked = part if order is None else order[part]  # (B,)
             yield self.X[picked], self.y[picked]

@@ -30,7 +30,7 @@ class DataError(CourseError, ValueError):
     """The digits are missing or not what they should be; the message says what to do next."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class Digits:
     """The four arrays, and where they come from.
 

@@ -27,6 +27,10 @@ MANIFEST = "practice-set-2.json"  # a number of its own for every way of prepari
 def enlarge_8x8(image: np.ndarray) -> np.ndarray:
     """Scale a small gray picture into MNIST's 20×20 box and center its mass in 28×28.
 
+    Other than `mnist_form.to_mnist`, which averages pixels as MNIST's makers did, it draws a smooth
+    (cubic) surface through them and makes it steeper: eight pixels averaged over twenty would stay
+    eight visible squares.
+
     Parameters
     ----------
     image : np.ndarray

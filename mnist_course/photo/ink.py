@@ -27,7 +27,7 @@ LEAST_SCORE = 0.02  # empty paper stays below
 LEAST_CONTRAST = 0.04  # between ink and paper
 
 
-@dataclass
+@dataclass(eq=False)
 class Found:
     """What one way of looking saw: dark or light ink, strokes up to some width."""
 

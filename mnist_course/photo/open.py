@@ -49,7 +49,7 @@ class PhotoError(CourseError, ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A picture as it was read.
 

@@ -31,7 +31,7 @@ CLOSE = 160  # the longer side of the digit when its strokes are drawn
 NARROWEST, WIDEST = 2.2, 3.8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One step of the preparation, to be looked at.
 
@@ -50,7 +50,7 @@ class Stage:
     sentence: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A digit in MNIST's form, and how it came about.
 

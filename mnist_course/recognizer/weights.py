@@ -24,7 +24,7 @@ class WeightsError(CourseError, ValueError):
     """A file is not a weights file, or a damaged one; the message says what to do next."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weights:
     """A network that is ready to answer: its layers, and how to read what comes out.
 
