@@ -5,8 +5,8 @@ The tests read a few of each kind on every run; this is the long form::
     python -m benchmarks.photos --digits 150 --write book/photos.csv
 
 Half of the digits are MNIST's test digits, which no network of the course has seen; the others are
-drawn in the style that `scenes` keeps out of tuning. The seed is not the one that the preparation
-was tuned with.
+drawn in the style that `handwriting` keeps out of tuning. The seed is not the one that the
+preparation was tuned with.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ import numpy as np
 
 from mnist_course.data import load_data
 from mnist_course.files import atomic_write
-from mnist_course.photo import PhotoError, from_image, prepare, scenes
+from mnist_course.photo import PhotoError, from_image, handwriting, prepare, scenes
 from mnist_course.recognizer import Recognizer
+from tests.soak.scenes import KINDS, make_scene
 
 TO_REFUSE = ("two digits", "blank", "blank in shadow", "all one color")
 SEED = 2_718_281
@@ -74,13 +75,13 @@ def read_scenes(kind: str, count: int, recognizer: Recognizer, mnist_only: bool)
     """Make ``count`` scenes of a kind and read them."""
     digits, tally = load_data(), Tally()
     for k in range(count):
-        rng = np.random.default_rng([SEED, list(scenes.KINDS).index(kind), k])
+        rng = np.random.default_rng([SEED, list(KINDS).index(kind), k])
         if mnist_only or k % 2:
             index = rng.integers(len(digits.test_labels))
             source, label = digits.test_images[index], int(digits.test_labels[index])
         else:
             source = label = int(rng.integers(10))
-        picture = scenes.make_scene(kind, source, rng, held_out=True)
+        picture = make_scene(kind, source, rng, held_out=True)
         begun = time.perf_counter()
         try:
             image = prepare(from_image(picture)).image
@@ -99,7 +100,7 @@ def read_scenes(kind: str, count: int, recognizer: Recognizer, mnist_only: bool)
 def large_photo() -> str:
     """Read a photo of 12 megapixels in a process of its own; return seconds and megabytes."""
     rng = np.random.default_rng(0)
-    ink = scenes.place(scenes.draw_digit(5, rng, height=1200), (3000, 4000), (0.4, 0.6))
+    ink = handwriting.place(handwriting.draw_digit(5, rng, height=1200), (3000, 4000), (0.4, 0.6))
     picture = scenes.photograph(ink, rng, light=scenes.gradient(ink.shape, rng), noise=0.02)
     file = io.BytesIO()
     scenes.to_image(picture).save(file, "JPEG", quality=92)
@@ -122,10 +123,10 @@ def main() -> None:
     recognizer = Recognizer()
     print(f"{'kind':22s}{'n':>6s}{'right %':>9s}{'refused':>9s}{'wrong':>9s}{'sure':>9s}{'ms':>9s}")
     lines = [["kind", "what it is", "read %", "refused %", "misread %", "sure and misread %"]]
-    for kind in options.kinds or scenes.KINDS:
+    for kind in options.kinds or KINDS:
         tally = read_scenes(kind, options.digits, recognizer, options.mnist)
         print(tally.row(kind), flush=True)
-        lines.append([kind, scenes.KINDS[kind], *tally.percentages()])
+        lines.append([kind, KINDS[kind], *tally.percentages()])
     if options.write:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(lines)

@@ -181,7 +181,7 @@ def predict(
     if all were read, 1 if some were refused (blank, two digits, not a picture), and 2 if nothing
     could be tried. An answer with a low probability is marked as unsure; it counts as read.
     """
-    from mnist_course.recognizer import recognizer
+    from mnist_course import recognizer
 
     try:
         network = recognizer.Recognizer(weights)
@@ -214,9 +214,9 @@ def weights(checkpoint: str | None, to: str | None, page: str | None) -> None:
     measured on the test digits. CHECKPOINT may also be a weights file. Without it, the weights of
     the package are written for the page of the built book.
     """
+    from mnist_course import recognizer
     from mnist_course.data import DataError
     from mnist_course.files import SaveError
-    from mnist_course.recognizer import recognizer
 
     page = page or (None if checkpoint else "_build/html/_static/draw/weights.js")
     if checkpoint and not to and not (page and checkpoint.endswith(".npz")):

@@ -1,19 +1,46 @@
-"""Write files so that no reader ever sees half of one, and no failure destroys an old one."""
+"""Write files so that no reader ever sees half of one; hash them; say what they look like."""
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
+import io
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mnist_course.errors import CourseError
 
 LEFTOVER_SECONDS = 3600.0  # a temporary file that rests this long belongs to a dead process
+
+# How files begin. Of text, blanks in front and capitals do not matter.
+_TEXT = {
+    b"<!doctype": "web page",
+    b"<html": "web page",
+    b"<?xml": "xml",
+    b"<svg": "svg",
+    b"%pdf": "pdf",
+    b"%!ps": "postscript",
+    b"version https://git-lfs": "git lfs",
+}
+_BINARY = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"RIFF": "riff",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b": "gzip",
+    b"\x93NUMPY": "npy",
+    b"\x80": "pickle",
+}
+_HEIC = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
 class SaveError(CourseError, OSError):
@@ -41,35 +68,57 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     Raises
     ------
     SaveError
-        If the folder is read-only, the disk is full, or ``path`` is a folder.
+        If the folder is read-only, the disk is full, or ``path`` is a folder. Other errors of the
+        block, such as that of a missing file which it reads, pass through.
     """
     path = Path(path)
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent, f".{glob.escape(path.name)}.*.part")
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+    temporary = path.parent / f".{path.name}.{os.urandom(6).hex()}.part"
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(_remove, temporary)
+        with _blaming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path.parent, f".{glob.escape(path.name)}.*.part")
+            raw = _Raw(temporary, path)
+        with io.BufferedWriter(raw) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private to the user (0600); give the mode a plain open() would give.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-        temporary = None
+            with _blaming(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with _blaming(path):
+            temporary.replace(path)
+
+
+class _Raw(io.FileIO):
+    """A new file that says which one was not written, and of no other that it was not."""
+
+    def __init__(self, temporary: Path, path: Path) -> None:
+        super().__init__(temporary, "xb")
+        self.path = path
+
+    def write(self, data: Any) -> int:
+        with _blaming(self.path):
+            return super().write(data)
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn what the system says into the error of a file that was not written."""
+    try:
+        yield
+    except SaveError:
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise SaveError(
             f"{path} was not written: {reason}; an older file of that name is untouched. "
             "Free some space or choose a folder that you may write to, then try again."
         ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Delete a file if there is one."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
@@ -86,3 +135,51 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
             if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                 path.unlink()
+
+
+def sha256_of(*parts: bytes | bytearray) -> str:
+    """Return the SHA-256 of bytes.
+
+    Parameters
+    ----------
+    *parts : bytes
+        Hashed as if they were one.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def looks_like(head: bytes) -> str:
+    """Say what a file seems to be, by its first bytes and whatever its name says.
+
+    Parameters
+    ----------
+    head : bytes
+        How it begins; 512 bytes are enough, and no more are looked at.
+
+    Returns
+    -------
+    str
+        ``"empty"``, ``"web page"``, ``"xml"``, ``"svg"``, ``"pdf"``, ``"postscript"``,
+        ``"git lfs"`` (a pointer to a file), ``"png"``, ``"jpeg"``, ``"gif"``, ``"bmp"``,
+        ``"riff"`` (as WebP is), ``"tiff"``, ``"heic"``, ``"zip"``, ``"gzip"``, ``"npy"``,
+        ``"pickle"``, ``"text"`` (anything without a zero byte), or ``"unknown"``.
+    """
+    head = head[:512]
+    if not head:
+        return "empty"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        return "heic"
+    text = head.lstrip().lower()
+    for table, start in ((_TEXT, text), (_BINARY, head)):
+        for beginning, kind in table.items():
+            if start.startswith(beginning):
+                return kind
+    return "unknown" if b"\0" in head else "text"

@@ -233,6 +233,11 @@ def test_a_loop_or_a_folder_in_the_place_of_a_file_is_a_data_error(chosen):
         load_data()
 
 
+def test_digits_are_compared_as_objects_and_not_array_by_array(chosen):
+    digits = load_data()
+    assert digits == digits and digits != load_data()
+
+
 def test_both_swapped_files_are_refused(chosen):
     one, other = chosen / f"{TRAIN_IMAGES}.gz", chosen / f"{TRAIN_LABELS}.gz"
     one.rename(chosen / "x")
@@ -341,11 +346,12 @@ def test_a_damaged_raw_file_in_the_cache_is_set_aside(online, arrays, empty_cach
 def test_what_a_killed_download_left_is_removed_when_it_is_old(online, empty_cache, small_mnist):
     cache = empty_cache / "mnist"
     cache.mkdir(parents=True)
-    for name in ("tmpold12345", "tmpnew12345"):
+    old, new = (f".{TRAIN_IMAGES}.gz.{age}.part" for age in ("old", "new"))
+    for name in (old, new):
         (cache / name).write_bytes(b"part of a file")
-    os.utime(cache / "tmpold12345", (time.time() - 7200,) * 2)
+    os.utime(cache / old, (time.time() - 7200,) * 2)
     load_data()
-    assert names_in(cache) == sorted([*small_mnist, "tmpnew12345"])
+    assert names_in(cache) == sorted([*small_mnist, new])
 
 
 def test_without_a_network_the_practice_set_steps_in_and_says_why(

@@ -1,6 +1,5 @@
 """Whatever a mirror does, the right bytes arrive or one error tells what each mirror said."""
 
-import contextlib
 import gzip
 import hashlib
 import os
@@ -386,6 +385,30 @@ def test_a_slow_but_honest_mirror_is_given_time(server, small_mnist, tmp_path, m
     assert_complete(tmp_path, small_mnist)
 
 
+def test_a_download_ends_after_so_many_minutes_however_steady_the_mirrors(
+    server, tmp_path, monkeypatch
+):
+    def steady(handler):
+        handler.start(length=len(handler.content))
+        for start in range(0, len(handler.content), 5000):
+            handler.send(handler.content[start : start + 5000])
+            handler.wait(0.2)
+
+    monkeypatch.setattr(module, "MOST_SECONDS", 0.9)
+    mirrors = [server.mirror(name, steady) for name in ("one", "other")]
+    begun = time.perf_counter()
+    with pytest.raises(DownloadError, match=r"not there after.*(?s:.)*there was no time left"):
+        download(tmp_path, mirrors)
+    assert time.perf_counter() - begun < 1.7  # one file takes 2 seconds, and there are four
+    assert sum(command == "GET" for command, _, _ in server.asked) == 1
+    assert names_in(tmp_path) == []
+
+
+def test_ten_minutes_are_enough_for_the_slowest_mirror_that_is_not_given_up():
+    size = 9_912_422 + 28_881 + 1_648_877 + 4_542  # of the four official files
+    assert size / module.MIN_BYTES_PER_SECOND < module.MOST_SECONDS == 600
+
+
 class PretendHttps(requests.adapters.HTTPAdapter):
     """Takes https:// addresses to the server of this test, which speaks no TLS."""
 
@@ -510,11 +533,10 @@ def test_a_file_in_the_place_of_the_folder_is_reported_as_such(server, tmp_path)
 
 
 def test_a_full_disk_is_not_blamed_on_the_mirrors(server, tmp_path, monkeypatch):
-    class Full:
-        def write(self, data):
-            raise OSError(28, "No space left on device")
+    def full(handle):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "open", lambda *args: contextlib.nullcontext(Full()), raising=False)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DownloadError, match=r"No space left on device.*Free some space"):
         download(tmp_path, [server.good()])
     assert names_in(tmp_path) == []

@@ -11,8 +11,7 @@ import torch
 from mnist_course.chapters import ROOT
 from mnist_course.data import mnist_form, normalize
 from mnist_course.photo import PhotoError
-from mnist_course.recognizer import Recognizer, Weights
-from mnist_course.recognizer import recognizer as recognizer
+from mnist_course.recognizer import Recognizer, Weights, export, find_weights, save_page
 from mnist_course.training import models
 from tests.test_browser import HTML, Visit
 
@@ -193,11 +192,11 @@ def page(shared):
 def weights_text(model, folder, **about):
     """Return a weights file of a torch model."""
     weights = Weights(
-        recognizer.layers_of(model.eval()), 0.1307, 0.3081, 1.5, 0.8,
+        export.layers_of(model.eval()), 0.1307, 0.3081, 1.5, 0.8,
         {"title": "A stand-in", "made": "2026-01-02", "trained_on": "nothing", "num_test": 10,
          "test_accuracy": 0.1, "command": "none"} | about,
     )  # fmt: skip
-    return recognizer.save_page(folder / "weights.js", weights).read_text("ascii")
+    return save_page(folder / "weights.js", weights).read_text("ascii")
 
 
 def random_model(make, seed=0):
@@ -311,7 +310,7 @@ def test_softmax_does_not_overflow(page):
 
 
 def test_the_built_book_has_the_weights_of_the_package(tmp_path):
-    assert WEIGHTS.read_text() == recognizer.write_page(tmp_path / "w.js").read_text()
+    assert WEIGHTS.read_text() == save_page(tmp_path / "w.js", find_weights()).read_text()
 
 
 # Hands -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """atomic_write leaves the old file or the new one, whatever happens in between."""
 
 import errno
+import hashlib
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from mnist_course import files
-from mnist_course.files import SaveError, atomic_write
+from mnist_course.files import SaveError, atomic_write, looks_like, sha256_of
 from tests.conftest import ROOT, names_in
 
 OLD, NEW = b"old " * 1000, b"new " * 1000
@@ -70,6 +71,24 @@ def test_an_exception_in_the_block_keeps_the_old_file_and_passes_through(old_fil
         interrupted()
     assert old_file.read_bytes() == OLD
     assert names_in(old_file.parent) == [old_file.name]
+
+
+def test_an_error_of_something_else_is_not_blamed_on_the_file(old_file):
+    def read_another():
+        with atomic_write(old_file) as file:
+            file.write((old_file.parent / "missing.txt").read_bytes())
+
+    with pytest.raises(FileNotFoundError, match=r"missing\.txt") as caught:
+        read_another()
+    assert not isinstance(caught.value, SaveError)
+    assert old_file.read_bytes() == OLD
+    assert names_in(old_file.parent) == [old_file.name]
+
+
+def test_the_umask_of_the_process_is_never_touched(old_file, monkeypatch):
+    monkeypatch.delattr(os, "umask")  # for a moment, other threads would write with another
+    write(old_file)
+    assert old_file.read_bytes() == NEW
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
@@ -179,3 +198,47 @@ def test_twenty_kills_inside_a_write_leave_a_whole_file(tmp_path):
         for name in halves:
             (tmp_path / name).unlink()
     assert caught >= 5, "the kills came between the writes: nothing was tested"
+
+
+# What files are -----------------------------------------------------------------------------------
+
+HEADS = {
+    b"": "empty",
+    b"\n <!DOCTYPE html>": "web page",
+    b"<HTML>": "web page",
+    b'<?xml version="1.0"?>': "xml",
+    b"<svg xmlns=": "svg",
+    b"%PDF-1.7": "pdf",
+    b"%!PS-Adobe": "postscript",
+    b"version https://git-lfs.github.com/spec/v1": "git lfs",
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"\xff\xd8\xff\xe0": "jpeg",
+    b"GIF89a": "gif",
+    b"BM\x36": "bmp",
+    b"RIFF\x24\0\0\0WEBP": "riff",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"\0\0\0\x18ftypheic": "heic",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b\x08": "gzip",
+    b"\x93NUMPY\x01": "npy",
+    b"\x80\x04\x95": "pickle",
+    b"pk, bm, gif8 and riff are letters": "text",
+    b"  \x89PNG": "text",
+    b"\0\0\x08\x03": "unknown",
+}
+
+
+@pytest.mark.parametrize("head", HEADS, ids=HEADS.get)
+def test_a_file_is_known_by_how_it_begins(head):
+    assert looks_like(head) == HEADS[head]
+
+
+def test_only_the_beginning_counts():
+    assert looks_like(b"a" * 512 + b"\0") == "text"
+
+
+def test_the_hash_of_parts_is_that_of_the_whole():
+    assert sha256_of(b"ab", bytearray(b"c")) == hashlib.sha256(b"abc").hexdigest()
+    assert sha256_of() == hashlib.sha256(b"").hexdigest()

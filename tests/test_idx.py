@@ -151,6 +151,16 @@ def test_a_size_that_does_not_fit_is_refused():
         idx_header(huge)
 
 
+def test_what_read_idx_would_not_take_is_not_written(tmp_path):
+    array = np.full((1,) * 32, 7, np.uint8)
+    write_idx(tmp_path / "file", array)
+    assert same(read_idx(tmp_path / "file"), array)
+    for ndim in (33, 64):
+        with pytest.raises(IdxError, match=f"{ndim} dimensions, more than the 32"):
+            write_idx(tmp_path / "other", np.full((1,) * ndim, 7, np.uint8))
+    assert names_in(tmp_path) == ["file"]
+
+
 def test_writing_where_one_may_not_is_a_save_error(tmp_path):
     (tmp_path / "file").mkdir()
     with pytest.raises(SaveError):

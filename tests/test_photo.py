@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import ndimage
 
 from mnist_course.chapters import ROOT
 from mnist_course.photo import PhotoError, fit_box, prepare, read_photo, to_mnist
 from mnist_course.photo import open as pictures
 from mnist_course.photo import stages as photo
-from mnist_course.photo.scenes import draw_digit, place
+from mnist_course.photo.handwriting import draw_digit, place
 
 # --- the core ----------------------------------------------------------------------------------
 
@@ -392,6 +392,28 @@ def test_frames_and_turns_are_mentioned(tmp_path):
     assert read.notes == ["turned as the camera says"]
     assert prepare(read).notes == read.notes
     path.write_bytes(JPEG)
+    assert read_photo(path).notes == []
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(("turn", "tag"), [(T.ROTATE_180, 3), (T.FLIP_LEFT_RIGHT, 2)])
+def test_a_picture_with_a_white_border_is_known_to_be_turned(tmp_path, form, turn, tag):
+    """Its first row is white before and after, and its size stays the same."""
+    image, options = with_exif(turn, tag)
+    framed = ImageOps.expand(image, 30, 255)
+    path = tmp_path / "framed"
+    path.write_bytes(encoded(framed, form, **options))
+    assert read_photo(path).notes == ["turned as the camera says"]
+    path.write_bytes(encoded(framed, form))
+    assert read_photo(path).notes == []
+
+
+@pytest.mark.parametrize("tag", [0, 1, 9, 65535])
+def test_an_orientation_that_turns_nothing_is_not_mentioned(tmp_path, tag):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    path = tmp_path / "upright.jpg"
+    path.write_bytes(encoded(PICTURE, "JPEG", exif=exif))
     assert read_photo(path).notes == []
 
 

@@ -1,6 +1,7 @@
 """The commands `predict` and `weights`: what they print, what they write, how they end."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,9 +105,7 @@ def test_the_same_file_twice_is_read_twice(run, seven):
 
 def test_an_unsure_answer_is_marked_and_counts_as_read(run, seven, monkeypatch):
     own = recognizer.load_weights(recognizer.OWN)
-    monkeypatch.setattr(
-        recognizer, "load_weights", lambda path: recognizer.replace(own, unsure_below=2.0)
-    )
+    monkeypatch.setattr(recognizer, "load_weights", lambda path: replace(own, unsure_below=2.0))
     result = run("predict", seven)
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].endswith("unsure")

@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mnist_course import recognizer
 from mnist_course.by_hand.calibration import calibration_error, fit_temperature, reliability
 from mnist_course.data import MEAN, STD, load_data, split_train_valid
 from mnist_course.photo import PhotoError
-from mnist_course.recognizer import OWN, Recognizer, Weights, WeightsError
-from mnist_course.recognizer import recognizer as recognizer
+from mnist_course.recognizer import OWN, Recognizer, Weights, WeightsError, export
+from mnist_course.recognizer import weights as weights_file
 from mnist_course.training import models
 
 ABOUT = {
@@ -60,7 +61,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def weights(model):
-    return Weights(recognizer.layers_of(model), MEAN, STD, 1.5, 0.7, ABOUT)
+    return Weights(export.layers_of(model), MEAN, STD, 1.5, 0.7, ABOUT)
 
 
 def _pictures(count=7, seed=0):
@@ -87,7 +88,7 @@ def test_every_network_of_the_course_can_be_stored(build):
     torch.manual_seed(1)
     model = build().eval()
     images = _pictures(3)
-    weights = Weights(recognizer.layers_of(model), 0.0, 1.0, 1.0, 0.5, ABOUT)
+    weights = Weights(export.layers_of(model), 0.0, 1.0, 1.0, 0.5, ABOUT)
     with torch.no_grad():
         expected = model(torch.tensor(images).unsqueeze(1) / 255)
     scores = torch.tensor(Recognizer(weights).logits(images)).float()
@@ -120,6 +121,12 @@ def test_an_answer_holds_the_two_most_probable_digits(weights):
     assert (
         Recognizer(weights).read(images[0]).digit == Recognizer(weights).read_many(images)[0].digit
     )
+
+
+def test_answers_with_pictures_can_be_compared(weights, seven):
+    first, again = (Recognizer(weights).recognize(seven) for _ in range(2))
+    assert first == first and first != again
+    assert first.prepared != again.prepared
 
 
 def test_no_images_give_no_answers(weights):
@@ -291,7 +298,7 @@ def _rewritten(path, change_head=None, **changes):
         change_head(head)
     head.pop("sha256")
     plain = {name: a for name, a in arrays.items() if a.dtype != object}
-    head["sha256"] = recognizer._sha256(head, plain)
+    head["sha256"] = weights_file._hash(head, plain)
     np.savez(path, head=np.array(json.dumps(head)), **arrays)
 
 
@@ -327,7 +334,7 @@ def test_a_forged_file_with_the_right_hash_is_refused(weights, tmp_path, change,
 def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "bomb.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("head.npy", bytes(recognizer.LARGEST_FILE + 1))
+        archive.writestr("head.npy", bytes(weights_file.LARGEST_FILE + 1))
     with pytest.raises(WeightsError, match="too large"):
         Recognizer(path)
 
@@ -346,9 +353,9 @@ def test_a_header_that_promises_more_than_there_is_is_refused(weights, tmp_path)
 
 def test_models_that_cannot_be_stored_say_which_layer():
     with pytest.raises(WeightsError, match="Sigmoid"):
-        recognizer.layers_of(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Sigmoid()))
+        export.layers_of(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Sigmoid()))
     with pytest.raises(WeightsError, match="Sequential"):
-        recognizer.layers_of(nn.Linear(784, 10))
+        export.layers_of(nn.Linear(784, 10))
 
 
 # The page ---------------------------------------------------------------------------------------
@@ -376,8 +383,8 @@ def test_the_page_gets_the_same_network(weights, tmp_path):
 
 
 def test_the_page_gets_the_own_network_without_being_asked(own, tmp_path):
-    text = recognizer.write_page(tmp_path / "weights.js").read_text("ascii")
-    assert recognizer.describe(own.weights) in text
+    path = recognizer.save_page(tmp_path / "weights.js", recognizer.find_weights())
+    assert recognizer.describe(own.weights) in path.read_text("ascii")
 
 
 # Calibration ------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_course.chapters import ROOT
-from mnist_course.photo import PhotoError, from_image, prepare, scenes, to_mnist
+from mnist_course.photo import PhotoError, from_image, handwriting, prepare, to_mnist
+from mnist_course.photo import scenes as of_the_chapter
+from tests.soak import scenes
 
 REFUSED = {
     "two digits": {"several"},
@@ -54,16 +56,27 @@ def test_a_seed_gives_one_picture(kind):
 
 
 def test_an_unknown_kind_is_named_with_those_that_there_are():
-    with pytest.raises(ValueError, match="choose from white on black"):
-        scenes.make_scene("oil painting", 5, np.random.default_rng(0))
+    for module, first in ((scenes, "white on black"), (of_the_chapter, "black on white")):
+        with pytest.raises(ValueError, match=f"choose from {first}, "):
+            module.make_scene("oil painting", 5, np.random.default_rng(0))
+
+
+def test_the_package_has_the_kinds_that_the_chapter_shows_and_no_others():
+    chapter = next((ROOT / "notebooks").glob("*_your_own_digit.py")).read_text()
+    assert {kind for kind in scenes.KINDS if f'"{kind}"' in chapter} == set(of_the_chapter.KINDS)
+    first, again = (
+        made("shadow", 5, np.random.default_rng(3)).tobytes()
+        for made in (scenes.make_scene, of_the_chapter.make_scene)
+    )
+    assert first == again
 
 
 def test_every_style_of_every_digit_is_a_drawing_of_its_own():
-    for digit, styles in scenes.STYLES.items():
+    for digit, styles in handwriting.STYLES.items():
         images = []
         for style in range(len(styles)):
             rng = np.random.default_rng(0)
-            ink = scenes.draw_digit(digit, rng, height=100, style=style, wobble=0)
+            ink = handwriting.draw_digit(digit, rng, height=100, style=style, wobble=0)
             assert ink.min() >= 0 and ink.max() == 1 and 90 < len(ink) < 130
             assert 0.03 < ink.mean() < 0.6
             images.append(to_mnist(ink))
@@ -72,7 +85,7 @@ def test_every_style_of_every_digit_is_a_drawing_of_its_own():
 
 
 def test_hands_differ_and_seeds_do_not():
-    draw = [scenes.draw_digit(8, np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    draw = [handwriting.draw_digit(8, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert np.array_equal(draw[0], draw[1])
     assert draw[0].shape != draw[2].shape or not np.array_equal(draw[0], draw[2])
 
@@ -80,14 +93,14 @@ def test_hands_differ_and_seeds_do_not():
 def test_enlarging_keeps_the_digit(digits):
     for image in digits.train_images[:20]:
         for sharp in (True, False):
-            large = scenes.enlarge(image, 120, sharp=sharp)
+            large = handwriting.enlarge(image, 120, sharp=sharp)
             assert 110 <= max(large.shape) <= 150
             assert likeness(to_mnist(large * (large > 0.05)), to_mnist(image / 255)) > 0.8
 
 
 def test_the_skeleton_is_thin_connected_and_inside():
-    ink = scenes.draw_digit(3, np.random.default_rng(0), height=120, width=0.15) > 0.5
-    thin = scenes.skeleton(ink)
+    ink = handwriting.draw_digit(3, np.random.default_rng(0), height=120, width=0.15) > 0.5
+    thin = handwriting.skeleton(ink)
     assert (thin <= ink).all() and thin.sum() < 0.15 * ink.sum()
     assert ndimage.label(thin, np.ones((3, 3)))[1] == 1
     blocks = thin[:-1, :-1] & thin[1:, :-1] & thin[:-1, 1:] & thin[1:, 1:]

@@ -12,7 +12,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from mnist_course.recognizer import WeightsError, write_page
+from mnist_course.recognizer import WeightsError, find_weights, save_page
 
 
 def write_weights(app: Sphinx, error: Exception | None) -> None:
@@ -20,7 +20,7 @@ def write_weights(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         target = Path(app.outdir, "_static", "draw", "weights.js")
         try:
-            write_page(target)
+            save_page(target, find_weights())
         except WeightsError as reason:
             raise ExtensionError(f"no weights for the draw-a-digit page: {reason}") from None
 

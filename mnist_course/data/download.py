@@ -1,16 +1,14 @@
 """Fetch the four MNIST files: several mirrors, checked bytes, nothing half-written.
 
-pooch does the temporary file, the SHA-256 check and the move; requests does HTTP. What is added
-here is what a reader on a bad network needs: mirrors asked at the same time, limits on time and
-size, and one error that tells which mirror said what.
+requests does HTTP. What is added here is what a reader on a bad network needs: mirrors asked at the
+same time, limits on time and size, a check of every byte, and one error that tells which mirror
+said what.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +19,8 @@ import urllib3
 from tqdm import tqdm
 
 from mnist_course.errors import CourseError
+from mnist_course.files import SaveError, atomic_write, sha256_of
 from mnist_course.progress import someone_watches
-
-with warnings.catch_warnings():
-    # In a notebook, tqdm (which pooch imports) complains about missing widgets; none are used.
-    warnings.simplefilter("ignore")
-    import pooch
 
 T = TypeVar("T")
 
@@ -85,19 +79,23 @@ MIRRORS = (
 
 PROBE_SECONDS = 6.0  # how long the mirrors may take, all at once, to show that they are there
 CONNECT_SECONDS, READ_SECONDS = 10.0, 15.0
-GRACE_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 10_000  # slower than this on average: next mirror
+# A mirror that is slower than this on average would not be done with all four files in time.
+GRACE_SECONDS, MIN_BYTES_PER_SECOND = 15.0, 20_000
+MOST_SECONDS = 600.0  # of a whole download, however many mirrors it takes
 MAX_REDIRECTS = 5
 
-pooch.get_logger().setLevel(logging.WARNING)  # pooch announces every download otherwise
+
+class _MirrorError(Exception):
+    """A mirror answered, and not with the file."""
 
 
-# urllib3's errors come through while a body is read; pooch raises a ValueError for a wrong hash.
+# urllib3's errors come through while a body is read.
 NETWORK_ERRORS = (
+    _MirrorError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     ConnectionError,
     TimeoutError,
-    ValueError,
 )
 
 
@@ -123,47 +121,57 @@ def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]
     Raises
     ------
     DownloadError
-        If no mirror answers (noticed within ten seconds), none delivers the right bytes, or the
-        folder cannot be written. What was complete before stays; nothing half-written is left.
+        If no mirror answers (noticed within ten seconds), none delivers the right bytes within
+        ten minutes, or the folder cannot be written. What was complete before stays; nothing
+        half-written is left.
     """
     folder = Path(folder)
     paths = [folder / f"{name}.gz" for name in FILES]
     missing = [
         file
         for file, path in zip(FILES.values(), paths, strict=True)
-        if not path.is_file() or pooch.file_hash(str(path)) != file.gz_sha256
+        if not path.is_file() or sha256_of(path.read_bytes()) != file.gz_sha256
     ]
     if missing:
         reasons: dict[str, str] = {}
         answering = _reachable(mirrors, reasons)
         if not answering:
             raise DownloadError(_failure("no mirror of MNIST can be reached", reasons))
+        deadline = time.monotonic() + MOST_SECONDS
         for file in missing:
-            deliverer = _fetch(file, folder, answering, dict(reasons))
+            deliverer = _fetch(file, folder, answering, dict(reasons), deadline)
             answering.sort(key=lambda mirror: mirror != deliverer)  # ask it first from now on
     return paths
 
 
-def _fetch(file: MnistFile, folder: Path, mirrors: Sequence[str], reasons: dict[str, str]) -> str:
+def _fetch(
+    file: MnistFile,
+    folder: Path,
+    mirrors: Sequence[str],
+    reasons: dict[str, str],
+    deadline: float,
+) -> str:
     """Fetch one file from the first of ``mirrors`` that delivers the right bytes; return which."""
     for mirror in mirrors:
         url = f"{mirror}{file.name}.gz"
+        if time.monotonic() > deadline:
+            reasons[url] = "not asked: there was no time left"
+            continue
         try:
-            pooch.retrieve(
-                url,
-                known_hash=f"sha256:{file.gz_sha256}",
-                fname=f"{file.name}.gz",
-                path=folder,
-                downloader=_Limited(file.gz_size),
-            )
-            return mirror
+            content = _receive(url, file, deadline)
         except NETWORK_ERRORS as error:
             reasons[url] = _plain(error)
-        except OSError as error:  # no fault of the mirror
+            continue
+        try:
+            with atomic_write(folder / f"{file.name}.gz") as target:
+                target.write(content)
+        except SaveError as error:  # no fault of the mirror
+            reason = getattr(error.__cause__, "strerror", None) or error
             raise DownloadError(
-                f"{folder} cannot be written: {error.strerror or error}. Free some space, or fetch "
-                "the four files into another folder and name it in MNIST_COURSE_DATA."
+                f"{folder} cannot be written: {reason}. Free some space, or fetch the four files "
+                "into another folder and name it in MNIST_COURSE_DATA."
             ) from error
+        return mirror
     raise DownloadError(_failure(f"no mirror delivered {file.name}.gz", reasons))
 
 
@@ -243,48 +251,63 @@ def _within(seconds: float, function: Callable[[], T]) -> T:
     return results[0]
 
 
-class _Limited:
-    """A pooch downloader that refuses a body that is too long, and gives up on one too slow."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def __call__(self, url: str, output: str, _: object) -> None:
-        """Write what ``url`` answers to ``output``, as it comes off the wire (no decoding)."""
-        limit = (CONNECT_SECONDS, READ_SECONDS)
-        with (
-            _session(url) as session,
-            _within(READ_SECONDS, lambda: session.get(url, stream=True, timeout=limit)) as response,
-            open(output, "wb") as file,
-            tqdm(
-                total=self.size,
-                unit="B",
-                unit_scale=True,
-                desc=url.rsplit("/", 1)[-1],
-                leave=False,
-                disable=not someone_watches(),
-            ) as bar,
-        ):
-            response.raise_for_status()
-            begun, received = time.monotonic(), 0
-            # read1 returns what has arrived: a server that drips cannot hold us inside one read.
+def _receive(url: str, file: MnistFile, deadline: float) -> bytes:
+    """Return what ``url`` answers, as it comes off the wire (no decoding), if it is the file."""
+    with _session(url) as session, _answer(session, url) as response:
+        response.raise_for_status()
+        begun, content = time.monotonic(), bytearray()
+        # read1 returns what has arrived: a server that drips cannot hold us inside one read.
+        with _bar(file) as bar:
             while chunk := response.raw.read1(2**16, decode_content=False):
-                if received == 0 and chunk.lstrip().startswith(b"<"):
-                    raise ValueError("got a web page instead of the file (a log-in page?)")
-                received += len(chunk)
-                if received > self.size:
-                    raise ValueError(f"got more than the {self.size:,} bytes of the file")
-                seconds = time.monotonic() - begun
-                if seconds > GRACE_SECONDS and received < seconds * MIN_BYTES_PER_SECOND:
-                    raise TimeoutError(f"too slow: {received:,} bytes in {seconds:.0f} s")
-                file.write(chunk)
+                if not content and chunk.lstrip().startswith(b"<"):
+                    raise _MirrorError("got a web page instead of the file (a log-in page?)")
+                content += chunk
                 bar.update(len(chunk))
-            if received < self.size:
-                raise ValueError(f"got {received:,} of {self.size:,} bytes")
+                if len(content) > file.gz_size:
+                    raise _MirrorError(f"got more than the {file.gz_size:,} bytes of the file")
+                _check_pace(len(content), begun, deadline)
+    if len(content) < file.gz_size:
+        raise _MirrorError(f"got {len(content):,} of {file.gz_size:,} bytes")
+    if sha256_of(content) != file.gz_sha256:
+        raise _MirrorError("wrong bytes (SHA-256 does not match)")
+    return bytes(content)
+
+
+def _answer(session: requests.Session, url: str) -> requests.Response:
+    """Return the answer of a mirror, of which only the head has been read."""
+    limit = (CONNECT_SECONDS, READ_SECONDS)
+    try:
+        return _within(READ_SECONDS, lambda: session.get(url, stream=True, timeout=limit))
+    except requests.RequestException:
+        raise
+    except ValueError as error:  # requests lets through what Python says of an address
+        raise _MirrorError(f"redirects to an address that makes no sense ({error})") from None
+
+
+def _bar(file: MnistFile) -> tqdm:
+    """Return a progress bar for one file; it shows nothing if nobody watches."""
+    return tqdm(
+        total=file.gz_size,
+        unit="B",
+        unit_scale=True,
+        desc=f"{file.name}.gz",
+        leave=False,
+        disable=not someone_watches(),
+    )
+
+
+def _check_pace(received: int, begun: float, deadline: float) -> None:
+    """Give up on a mirror that would keep a reader waiting."""
+    now = time.monotonic()
+    seconds = now - begun
+    if seconds > GRACE_SECONDS and received < seconds * MIN_BYTES_PER_SECOND:
+        raise TimeoutError(f"too slow: {received:,} bytes in {seconds:.0f} s")
+    if now > deadline:
+        raise TimeoutError(f"the four files were not there after {MOST_SECONDS / 60:.0f} minutes")
 
 
 def _plain(error: Exception) -> str:
-    """Return one short line for an error of requests, urllib3 or pooch."""
+    """Return one short line for what a mirror did."""
     if isinstance(error, requests.HTTPError):
         return str(error).split(" for url")[0]
     if isinstance(error, requests.TooManyRedirects):
@@ -298,6 +321,4 @@ def _plain(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.ProtocolError):
         return "the connection broke"
     text = str(error)
-    if "SHA256" in text or "hash" in text:
-        return "wrong bytes (SHA-256 does not match)"
     return text.splitlines()[0] if text else type(error).__name__

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mnist_course.errors import CourseError
-from mnist_course.files import atomic_write
+from mnist_course.files import atomic_write, looks_like
 
 DTYPES: dict[int, np.dtype] = {
     0x08: np.dtype(">u1"),
@@ -32,18 +32,17 @@ DTYPES: dict[int, np.dtype] = {
 }
 MAX_BYTES = 2**30  # MNIST's largest file holds 47 MB; a header that promises more than 1 GiB lies
 MAX_DIMENSIONS = 32  # what every numpy in use can hold
-GZIP_MAGIC = b"\x1f\x8b"
 
-# What people find under the name of a data file, and how it begins.
+# What people find under the name of a data file.
+WEB_PAGE = "a web page (an error page saved under this name?)"
 IMPOSTORS = {
-    b"<!doctype": "a web page (an error page saved under this name?)",
-    b"<html": "a web page (an error page saved under this name?)",
-    b"<?xml": "a web page (an error page saved under this name?)",
-    b"version https://git-lfs": "a Git LFS pointer, not the file it points to",
-    b"pk\x03\x04": "a zip archive",
-    b"\x89png": "a PNG picture",
-    b"\x93numpy": "a .npy file",
-    GZIP_MAGIC: "gzip data once more (packed twice?)",
+    "web page": WEB_PAGE,
+    "xml": WEB_PAGE,
+    "git lfs": "a Git LFS pointer, not the file it points to",
+    "zip": "a zip archive",
+    "png": "a PNG picture",
+    "npy": "a .npy file",
+    "gzip": "gzip data once more (packed twice?)",
 }
 
 
@@ -134,7 +133,9 @@ def idx_header(array: np.ndarray) -> bytes:
         raise IdxError(
             f"IDX cannot hold {array.dtype} elements, only {allowed}. Convert with .astype() first."
         )
-    if array.ndim > 255 or any(size >= 2**32 for size in array.shape):
+    if array.ndim > MAX_DIMENSIONS:
+        raise IdxError(f"{array.ndim} dimensions, more than the {MAX_DIMENSIONS} of `read_idx`.")
+    if any(size >= 2**32 for size in array.shape):
         raise IdxError(f"IDX cannot hold the shape {array.shape}: a size must fit in 32 bits.")
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, codes[0], array.ndim, *array.shape)
 
@@ -150,7 +151,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
     path : str or Path
         Where to write; a missing folder is made.
     array : np.ndarray
-        uint8, int8, int16, int32, float32 or float64, any number of dimensions.
+        uint8, int8, int16, int32, float32 or float64, at most 32 dimensions.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def write_idx(path: str | Path, array: np.ndarray) -> None:
 
 def _read(file: BinaryIO, name: str, max_bytes: int) -> np.ndarray:
     """Read an open IDX file, and never more of it than its header promises, plus one byte."""
-    packed = file.read(2) == GZIP_MAGIC
+    packed = looks_like(file.read(2)) == "gzip"
     file.seek(0)
     stream = gzip.GzipFile(fileobj=file) if packed else file
     try:
@@ -209,9 +210,8 @@ def _parse_header(start: bytes, name: str) -> tuple[np.dtype, tuple[int, ...], i
     """Return element type, shape and header size, or say what is wrong with the first bytes."""
     if not start:
         raise IdxError(f"{name} is empty (0 bytes). Fetch it again.")
-    for beginning, what in IMPOSTORS.items():
-        if start.lstrip()[: len(beginning)].lower() == beginning:
-            raise IdxError(f"{name} is not an IDX file but {what}. Fetch it again.")
+    if what := IMPOSTORS.get(looks_like(start)):
+        raise IdxError(f"{name} is not an IDX file but {what}. Fetch it again.")
     if len(start) < 4 or start[:2] != b"\0\0":
         raise IdxError(
             f"{name} is not an IDX file: it begins with {start[:4].hex(' ')}, and an IDX file "

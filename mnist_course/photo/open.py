@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mnist_course.errors import CourseError
+from mnist_course.files import looks_like
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,7 +50,7 @@ class PhotoError(CourseError, ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A picture as it was read.
 
@@ -91,8 +92,8 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
     for name in FORMATS:  # asked for a reader that it has not loaded, Pillow loads all it has
         importlib.import_module(f"PIL.{_READERS[name]}ImagePlugin")
     path = Path(path)
-    head = _head(path)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
+    kind = looks_like(_head(path))
+    if kind == "heic":
         raise PhotoError(
             "heic",
             f"{path} is an iPhone picture (HEIC), which Pillow cannot open. On the phone choose "
@@ -100,26 +101,24 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
             "JPEG, or take a screenshot of it.",
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about size (checked below) and odd metadata
-            with Image.open(path, formats=FORMATS) as image:
-                _check_size(image, str(path))
-                if image.format == "PNG":
-                    image.verify()  # the checksum of every chunk
-            with Image.open(path, formats=FORMATS) as image:
-                return from_image(image, str(path))
+        return _opened(path)
     except PhotoError:
         raise
     except Image.DecompressionBombError:
         raise _too_large(str(path), "hundreds of megapixels") from None
     except Image.UnidentifiedImageError:
-        if head.startswith(_MAGIC):
+        if kind in _PICTURES:
             raise PhotoError(
                 "damaged", f"{path} begins like a picture and is none. Copy or export it again."
             ) from None
+        what = (
+            f"{_OTHERS[kind]}, not a picture"
+            if kind in _OTHERS
+            else "not a picture that can be read"
+        )
         raise PhotoError(
             "not-a-picture",
-            f"{path} is {_what(head)}. Give a PNG, JPEG, GIF, BMP, WebP or TIFF file: a photo, a "
+            f"{path} is {what}. Give a PNG, JPEG, GIF, BMP, WebP or TIFF file: a photo, a "
             "scan or a screenshot.",
         ) from None
     except MemoryError:
@@ -129,6 +128,20 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
         raise PhotoError(
             "damaged", f"{path} is damaged ({detail}). Copy or export it again."
         ) from None
+
+
+def _opened(path: Path) -> Photo:
+    """Return what Pillow reads, after a look at the size and, in a PNG, at every checksum."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about size (checked below) and odd metadata
+        with Image.open(path, formats=FORMATS) as image:
+            _check_size(image, str(path))
+            if image.format == "PNG":
+                image.verify()
+        with Image.open(path, formats=FORMATS) as image:
+            return from_image(image, str(path))
 
 
 def from_image(image: Image.Image, name: str = "the picture") -> Photo:
@@ -151,38 +164,39 @@ def from_image(image: Image.Image, name: str = "the picture") -> Photo:
     PhotoError
         If it is too large or too small.
     """
-    from PIL import ImageOps
-
     _check_size(image, name)
     notes = []
-    if getattr(image, "is_animated", False) if image.format != "GIF" else _moves(image):
+    if _moves(image):
         count = getattr(image, "n_frames", 2) if _is_short(image) else "several"
         notes.append(f"using frame 1 of {count}")
         image.seek(0)
+    turned = _lies_turned(image)  # asked now: what reads a TIFF turns it, and takes the note away
+    if turned:
+        notes.append("turned as the camera says")
     if image.format in ("JPEG", "MPO"):
         image.draft(image.mode, (SIDE, SIDE))  # decodes at 1/2, 1/4 or 1/8 of the size
     image.load()
-    if image.mode in ("P", "PA", "1", "La", "RGBa") or "transparency" in image.info:
-        clear = image.mode not in ("1",) and (
-            "transparency" in image.info or "A" in image.mode.upper()
-        )
-        image = _keeping_exif(image, image.convert("RGBA" if clear else "RGB"))
+    image = _in_plain_colors(image)
     factor = math.ceil(max(image.size) / (1.25 * SIDE))
-    if image.mode.startswith("I;") and factor > 1:
-        image = _keeping_exif(image, image.convert("I"))
     if factor > 1:
+        if image.mode.startswith("I;"):
+            image = _keeping_exif(image, image.convert("I"))
         image = _keeping_exif(image, image.reduce(factor))
-    try:
-        upright = ImageOps.exif_transpose(image)
-    except Exception:  # broken metadata: take the picture as it lies
-        upright = image
-    if upright.size != image.size or upright.tobytes()[:64] != image.tobytes()[:64]:
-        notes.append("turned as the camera says")
-    return Photo(_pixels(upright), name, notes)
+    if turned:
+        image = _upright(image)
+    return Photo(_pixels(image), name, notes)
 
 
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-_HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_PICTURES = ("png", "jpeg", "gif", "bmp", "riff", "tiff")
+_OTHERS = {
+    "pdf": "a PDF",
+    "postscript": "a PostScript file",
+    "svg": "a drawing made of vectors (SVG)",
+    "xml": "XML or SVG",
+    "web page": "a web page",
+    "zip": "a ZIP archive or an office document",
+}
+_ORIENTATION, _TURNED = 0x0112, range(2, 9)  # the tag of EXIF, and what it holds if not upright
 
 
 def _head(path: Path) -> bytes:
@@ -206,24 +220,6 @@ def _head(path: Path) -> bytes:
     if not head:
         raise PhotoError("not-a-picture", f"{path} is empty: 0 bytes. Copy it again.")
     return head
-
-
-def _what(head: bytes) -> str:
-    """Say what a file is that is no picture."""
-    start = head.lstrip().lower()
-    known = {
-        b"%pdf": "a PDF",
-        b"%!ps": "a PostScript file",
-        b"<svg": "a drawing made of vectors (SVG)",
-        b"<?xml": "XML or SVG",
-        b"<!doctype": "a web page",
-        b"<html": "a web page",
-        b"pk": "a ZIP archive or an office document",
-    }
-    for beginning, name in known.items():
-        if start.startswith(beginning):
-            return f"{name}, not a picture"
-    return "not a picture that can be read"
 
 
 def _too_large(name: str, what: str) -> PhotoError:
@@ -254,7 +250,34 @@ def _is_short(image: Image.Image) -> bool:
 
 
 def _moves(image: Image.Image) -> bool:
+    """Whether there are several frames; of a long GIF nobody asks."""
     return _is_short(image) and bool(getattr(image, "is_animated", False))
+
+
+def _lies_turned(image: Image.Image) -> bool:
+    """Whether the camera says that the picture lies on its side, on its head, or mirrored."""
+    try:
+        return image.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # broken metadata: take the picture as it lies
+        return False
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def _in_plain_colors(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode that has to be translated first, such as one with a palette."""
+    clear = "transparency" in image.info
+    if clear or image.mode in ("P", "PA", "1", "La", "RGBa"):
+        clear = image.mode != "1" and (clear or "A" in image.mode.upper())
+        image = _keeping_exif(image, image.convert("RGBA" if clear else "RGB"))
+    return image
 
 
 def _keeping_exif(old: Image.Image, new: Image.Image) -> Image.Image:

@@ -1,9 +1,10 @@
-from .recognizer import OWN as OWN
+from .export import find_weights as find_weights
+from .export import save_page as save_page
 from .recognizer import Answer as Answer
 from .recognizer import Recognizer as Recognizer
-from .recognizer import Weights as Weights
-from .recognizer import WeightsError as WeightsError
-from .recognizer import find_weights as find_weights
-from .recognizer import load_weights as load_weights
-from .recognizer import save_weights as save_weights
-from .recognizer import write_page as write_page
+from .weights import OWN as OWN
+from .weights import Weights as Weights
+from .weights import WeightsError as WeightsError
+from .weights import describe as describe
+from .weights import load_weights as load_weights
+from .weights import save_weights as save_weights
