@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib
 import math
 import re
 import time
@@ -11,19 +12,15 @@ import pytest
 import torch
 
 from mnist_course.exercises import judge as checks
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
 from mnist_course.exercises.judge import (
     OPEN,
     RIGHT,
     WRONG,
     Wrong,
-    as_array,
-    call,
     check,
     check_solution,
     exercise,
-    expect_array,
-    expect_choice,
-    expect_number,
     judge,
     summary,
 )
@@ -419,12 +416,32 @@ def test_two_exercises_of_one_name_are_refused():
         exercise("99.number")(other)
 
 
+def test_two_exercises_of_one_name_in_one_file_are_refused():
+    first = checks._registry["99.number"]
+
+    def number(answer):
+        expect_number(answer, 7.0)
+
+    with pytest.raises(ValueError, match=r"two exercises are called 99\.number"):
+        exercise("99.number")(number)
+    assert checks._registry["99.number"] is first
+
+
+def test_a_file_of_exercises_may_be_loaded_again():
+    from mnist_course.exercises import ch05
+
+    for _ in range(2):
+        importlib.reload(ch05)
+    assert "05.tanh" in checks._registry
+
+
 # Switched-off asserts ---------------------------------------------------------------------------
 
 
 def test_checks_hold_when_python_runs_without_asserts(run_python):
     done = run_python(
-        "from mnist_course.exercises.judge import exercise, expect_array, expect_number, judge\n"
+        "from mnist_course.exercises.expect import expect_array, expect_number\n"
+        "from mnist_course.exercises.judge import exercise, judge\n"
         "assert False, 'asserts are on'\n"
         "exercise('99.a')(lambda answer: expect_number(answer, 1.0))\n"
         "exercise('99.b')(lambda answer: expect_array(answer, [1.0, 2.0]))\n"
