@@ -17,6 +17,7 @@ from mnist_course.data import load_data
 from mnist_course.device import pick_device
 from mnist_course.training import evaluate, recipes
 from mnist_course.training.checkpoint import fingerprint, load_checkpoint
+from mnist_course.training.recipe_names import RECIPE_NAMES
 from mnist_course.training.recipes import RECIPES, inputs, one_cycle
 from tests.conftest import ROOT
 
@@ -42,6 +43,15 @@ def on_practice(monkeypatch):
 
 def command(*arguments):
     return CliRunner().invoke(cli.main, ["train", *map(str, arguments)])
+
+
+def test_the_names_can_be_had_without_torch_and_are_those_of_the_recipes(run_python):
+    assert list(RECIPE_NAMES) == list(RECIPES)
+    done = run_python(
+        "import sys\nfrom mnist_course.training.recipe_names import RECIPE_NAMES\n"
+        "print({'torch', 'numpy'} & set(sys.modules))"
+    )
+    assert done.stdout.strip() == "set()", done.stderr
 
 
 @pytest.mark.parametrize("name", RECIPES)
