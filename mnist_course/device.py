@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from mnist_course.errors import UsageError
+
 VARIABLE = "MNIST_COURSE_DEVICE"
 
 
@@ -26,7 +28,7 @@ def pick_device() -> torch.device:
 
     Raises
     ------
-    ValueError
+    UsageError
         If the variable names a device that this machine or this build of torch does not have.
     """
     chosen = os.environ.get(VARIABLE, "").strip()
@@ -39,7 +41,7 @@ def pick_device() -> torch.device:
         torch.zeros(1, device=found)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(
+        raise UsageError(
             f"{VARIABLE}={chosen} does not work here ({reason}). "
             "Unset it to let the course choose, or set it to cpu."
         ) from None

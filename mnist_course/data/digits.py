@@ -22,7 +22,7 @@ import platformdirs
 from mnist_course.data.download import FILES, MnistFile, download
 from mnist_course.data.idx import IdxError, idx_header, read_idx
 from mnist_course.data.practice import make_practice_set
-from mnist_course.errors import CourseError
+from mnist_course.errors import CourseError, UsageError
 from mnist_course.files import remove_leftovers
 
 if TYPE_CHECKING:
@@ -265,11 +265,11 @@ def split_train_valid(
 
     Raises
     ------
-    ValueError
+    UsageError
         If nothing would be left for one of the two.
     """
     if not 0 < num_valid < num_examples:
-        raise ValueError(
+        raise UsageError(
             f"num_valid={num_valid} of {num_examples} examples leaves one of the two parts empty; "
             f"choose a number from 1 to {num_examples - 1}."
         )

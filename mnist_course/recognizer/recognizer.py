@@ -25,7 +25,7 @@ import numpy as np
 from mnist_course.by_hand.calibration import calibration_error, fit_temperature
 from mnist_course.by_hand.convolution import max_pool2d, windows
 from mnist_course.by_hand.losses import softmax
-from mnist_course.errors import CourseError
+from mnist_course.errors import UsageError
 from mnist_course.files import atomic_write
 from mnist_course.photo import PhotoError, Prepared, prepare, read_photo
 
@@ -40,7 +40,7 @@ LARGEST_FILE = 2**26  # bytes of a weights file, also when unpacked; ours has 0.
 UNSURE_BELOW = 0.8
 
 
-class WeightsError(CourseError, ValueError):
+class WeightsError(UsageError):
     """A file is not a weights file, or a damaged one; the message says what to do next."""
 
 
