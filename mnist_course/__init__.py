@@ -4,7 +4,9 @@ Importing it loads neither torch nor matplotlib: each module brings only what it
 """
 
 from mnist_course import moved as _moved
+from mnist_course import printing as _printing
 
 __version__ = "0.1.0"
 
 _moved.announce()
+_printing.allow_any_text()
