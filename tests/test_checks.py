@@ -5,6 +5,8 @@ import contextlib
 import importlib
 import math
 import re
+import signal
+import sys
 import time
 
 import numpy as np
@@ -319,13 +321,40 @@ def recurse():
     return recurse()
 
 
-@pytest.mark.parametrize("endless", [loop, loop_that_catches, lambda: time.sleep(60)])
+def loop_that_catches_all():
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 20:
+        try:
+            sum(range(1000))
+        except:  # noqa: E722, SIM105 - what beginners write
+            pass
+
+
+@pytest.mark.parametrize(
+    "endless", [loop, loop_that_catches, loop_that_catches_all, lambda: time.sleep(60)]
+)
 def test_an_endless_function_is_stopped(endless):
     begun = time.perf_counter()
     verdict = judge("99.function", lambda x: endless())
     assert time.perf_counter() - begun < 5
     assert verdict.status == WRONG
     assert "did not come back within 0.3 s" in verdict.reply
+
+
+def test_without_a_timer_as_on_windows_an_endless_function_is_stopped_too(monkeypatch):
+    monkeypatch.delattr(signal, "setitimer")
+    for endless in (loop, loop_that_catches_all):
+        begun = time.perf_counter()
+        verdict = judge("99.function", lambda x, endless=endless: endless())
+        assert time.perf_counter() - begun < 5
+        assert "did not come back within 0.3 s" in verdict.reply
+
+
+@pytest.mark.parametrize("leave", [exit, sys.exit, lambda: sys.exit(0)])
+def test_who_ends_the_program_is_told_to_return(leave):
+    verdict = judge("99.function", lambda x: leave())
+    assert verdict.status == WRONG
+    assert verdict.reply.startswith("your answer raised SystemExit: exit() and sys.exit() end the")
 
 
 def test_endless_recursion_is_an_answer_like_others():

@@ -6,26 +6,20 @@ made, and a function is called with copies, and under a time limit.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mnist_course.exercises.judge import NotYet, Wrong
+from mnist_course.time_limit import TooLong, call_within
 
 SECONDS = 10.0  # how long a learner's function may run
 
 _isfinite, _abs = np.isfinite, np.abs  # as they were at import
-
-
-class _TooLong(BaseException):
-    """Time is up. Not an Exception, because the learner's function may catch those."""
 
 
 def as_array(answer: Any) -> np.ndarray:
@@ -179,9 +173,8 @@ def call(function: Any, *args: Any, seconds: float = SECONDS) -> Any:
         raise Wrong(f"expected a function, got {_describe(function)}")
     copies = [a.copy() if isinstance(a, np.ndarray) else _clone(a) for a in args]
     try:
-        with _time_limit(seconds):
-            result = function(*copies)
-    except _TooLong:
+        result = call_within(seconds, function, *copies)
+    except TooLong:
         raise Wrong(
             f"your function did not come back within {seconds:g} s: an endless loop?"
         ) from None
@@ -197,28 +190,6 @@ def _clone(value: Any) -> Any:
     if "torch" in sys.modules and isinstance(value, sys.modules["torch"].Tensor):
         return value.detach().clone().requires_grad_(value.requires_grad)
     return value
-
-
-@contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise `_TooLong` in the block after ``seconds``, where the system can (not on Windows)."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _close(value: float, expected: float, rtol: float) -> bool:

@@ -117,7 +117,13 @@ def judge(name: str, answer: Any) -> Verdict:
         return Verdict(OPEN, "open; replace the ... and run this cell again")
     except Wrong as wrong:
         return Verdict(WRONG, str(wrong))
-    except (Exception, SystemExit) as error:  # whatever the learner's object does when it is used
+    except SystemExit:
+        return Verdict(
+            WRONG,
+            "your answer raised SystemExit: exit() and sys.exit() end the whole program; to end a "
+            "function, return",
+        )
+    except Exception as error:  # whatever the learner's object does when it is used
         kind = type(error)
         origin = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return Verdict(WRONG, f"your answer raised {origin}{kind.__qualname__}: {error}")
