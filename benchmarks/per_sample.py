@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from mnist_course.by_hand.losses import cross_entropy_gradient
 from mnist_course.by_hand.network import Linear, ReLU, Sequential, sigmoid
 from mnist_course.data import load_data, split_train_valid
+from mnist_course.table import format_rows
 
 PARTS = 20  # turns
 
@@ -110,13 +111,14 @@ def main() -> None:
                 seconds[name] += time.perf_counter() - begun
         for name, network in networks.items():
             accuracy[name].append(100 * (network.predict(pixels[valid]) == labels[valid]).mean())
-    print(f"{'network':<20} {'at a time':>9} {'':<8} {'s/epoch':>7} {'ratio':>6}  accuracy in %")
+    rows = [["network", "at a time", "", "s/epoch", "ratio", " accuracy in %"]]
     for name, spent in seconds.items():
         family, size, dtype = name
         ratio = seconds[family, 1, "float32"] / spent
         found = " ".join(f"{a:.1f}" for a in accuracy[name])
-        each = spent / len(seeds)
-        print(f"{family:<20} {size:>9} {dtype:<8} {each:7.2f} {ratio:6.1f}  {found}")
+        each = f"{spent / len(seeds):.2f}"
+        rows.append([family, f"{size}", dtype, each, f"{ratio:.1f}", f" {found}"])
+    print("\n".join(format_rows(rows, "<><>><", widths=(20, 9, 8, 7, 6), gap=" ")))
 
 
 if __name__ == "__main__":

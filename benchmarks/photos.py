@@ -27,6 +27,7 @@ from mnist_course.data import load_data
 from mnist_course.files import atomic_write
 from mnist_course.photo import PhotoError, from_image, handwriting, prepare, scenes
 from mnist_course.recognizer import Recognizer
+from mnist_course.table import format_rows
 from tests.soak.scenes import KINDS, make_scene
 
 TO_REFUSE = ("two digits", "blank", "blank in shadow", "all one color")
@@ -64,11 +65,10 @@ class Tally:
         counts = [self.right, self.refused, self.wrong, self.sure_and_wrong]
         return [f"{100 * count / len(self.seconds):.1f}" for count in counts]
 
-    def row(self, kind: str) -> str:
-        """Return one line of the table."""
-        numbers = "".join(f"{number:>9s}" for number in self.percentages())
+    def row(self, kind: str) -> list[str]:
+        """Return one row of the table."""
         milliseconds = 1000 * float(np.median(self.seconds))
-        return f"{kind:22s}{len(self.seconds):6d}{numbers}{milliseconds:9.0f}"
+        return [kind, f"{len(self.seconds)}", *self.percentages(), f"{milliseconds:.0f}"]
 
 
 def read_scenes(kind: str, count: int, recognizer: Recognizer, mnist_only: bool) -> Tally:
@@ -112,6 +112,12 @@ def large_photo() -> str:
     return done.stdout.strip()
 
 
+def print_row(cells: list[str]) -> None:
+    """Print one row of the table as soon as it is there."""
+    [line] = format_rows([cells], "<>>>>>>", widths=(22, 6, 9, 9, 9, 9, 9), gap="")
+    print(line, flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,11 +127,11 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", help="all, if none is named")
     options = parser.parse_args()
     recognizer = Recognizer()
-    print(f"{'kind':22s}{'n':>6s}{'right %':>9s}{'refused':>9s}{'wrong':>9s}{'sure':>9s}{'ms':>9s}")
+    print_row(["kind", "n", "right %", "refused", "wrong", "sure", "ms"])
     lines = [["kind", "what it is", "read %", "refused %", "misread %", "sure and misread %"]]
     for kind in options.kinds or KINDS:
         tally = read_scenes(kind, options.digits, recognizer, options.mnist)
-        print(tally.row(kind), flush=True)
+        print_row(tally.row(kind))
         lines.append([kind, KINDS[kind], *tally.percentages()])
     if options.write:
         text = io.StringIO(newline="")

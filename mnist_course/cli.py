@@ -1,50 +1,103 @@
-"""The command line: ``python -m mnist_course data``, ``run`` and ``notebooks``."""
+"""The command line: data, chapters, training, reading pictures, examining programs, settings."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnist_course import __version__
+from mnist_course.errors import UsageError, as_course_error
+from mnist_course.progress import say
+from mnist_course.table import format_rows
+from mnist_course.training.recipe_names import RECIPE_NAMES
+
 if TYPE_CHECKING:
     from mnist_course.recognizer import Answer
 
 MOST_DRAWN = 30  # pictures in one figure of stages
+VARIABLES = {
+    "MNIST_COURSE_DATA": "a folder with the four files, or: practice",
+    "MNIST_COURSE_DEVICE": "cpu, cuda, cuda:1 or mps; else the best that is there",
+    "MNIST_COURSE_FIGURES": "where scripts save figures; else _build/figures",
+    "MNIST_COURSE_PROGRESS": "bar or lines; else a bar where somebody watches",
+}
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "jupytext", "click")
+
+SETTINGS = "\n".join(format_rows([["", *pair] for pair in VARIABLES.items()], "<<<"))
+EPILOG = f"""\b
+Exit status:
+  0  it worked; all pictures were read; the program is healthy
+  1  it did not work; a picture was refused; the doctor found something
+  2  wrong use: a name, a number or a file that does not fit
+  3  only the practice set is at hand (data)
+
+\b
+Settings, as environment variables (`config` shows them):
+{SETTINGS}
+
+\b
+Completion of commands, options and models with the tabulator (zsh, fish alike):
+  eval "$(_MNIST_COURSE_COMPLETE=bash_source mnist-course)"
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="mnist-course")
+class Commands(click.Group):
+    """The commands; what a user can put right is told in one line, and not as a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command, and end with the exit status of what went wrong."""
+        try:
+            return super().main(*args, **options)
+        except Exception as error:
+            told = as_course_error(error)
+            if told is None:
+                raise
+            click.echo(f"Error: {told}", err=True)
+            _drop_output()
+            sys.exit(told.exit_code)
+
+
+def _drop_output() -> None:
+    """Let Python end quietly, if what is still to be printed finds no place on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(__version__)
 def main() -> None:
-    """MNIST from the Bytes Up: find the data, run the chapters."""
+    """MNIST from the Bytes Up: find the data, run the chapters, train networks, read pictures."""
 
 
 @main.command()
 def data() -> None:
     """Find, fetch and verify the four MNIST files, and say where they are.
 
-    The exit status is 0 for verified MNIST, 1 if what is there cannot be used, and 3 if only the
-    practice set is at hand.
+    MNIST_COURSE_DATA may name their folder. The exit status is 0 for verified MNIST, 1 if what is
+    there cannot be used, and 3 if only the practice set is at hand.
     """
-    from mnist_course.data import VARIABLE, DataError, load_data
+    from mnist_course.data import VARIABLE, load_data
 
     if os.environ.get(VARIABLE):
-        click.echo(f"{VARIABLE} is {os.environ[VARIABLE]}")
-    try:
-        digits = load_data()
-    except DataError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"{digits.source} in {digits.folder}")
+        say(f"{VARIABLE} is {os.environ[VARIABLE]}")
+    digits = load_data()
+    say(f"{digits.source} in {digits.folder}")
     for part in ("train_images", "train_labels", "test_images", "test_labels"):
-        click.echo(f"  {part:<13} {getattr(digits, part).shape}")
+        say(f"  {part:<13} {getattr(digits, part).shape}")
     if not digits.is_mnist:
-        click.echo("To get real MNIST: connect to the network and run this again, or set")
-        click.echo(f"{VARIABLE} to a folder that holds the four files.")
+        say("To get real MNIST: connect to the network and run this again, or set")
+        say(f"{VARIABLE} to a folder that holds the four files.")
         sys.exit(3)
-    click.echo("SHA-256 of all four files verified.")
+    say("SHA-256 of all four files verified.")
 
 
 @main.command()
@@ -52,14 +105,10 @@ def data() -> None:
 @click.option("--force", is_flag=True, help="Run also what has not changed since its last run.")
 def run(chapters: tuple[str, ...], force: bool) -> None:
     """Run CHAPTERS (numbers or names; default: all) as scripts, and print a closing table."""
-    from mnist_course.chapters import ChapterError, format_table, run_chapters
-    from mnist_course.data import DataError
+    from mnist_course.chapters import format_table, run_chapters
 
-    try:
-        runs = run_chapters(chapters, force)
-    except (ChapterError, DataError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"\n{format_table(runs)}\n")
+    runs = run_chapters(chapters, force)
+    say(f"\n{format_table(runs)}\n")
     sys.exit(0 if all(run.ok for run in runs) else 1)
 
 
@@ -73,19 +122,16 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
     A notebook into which somebody wrote is not overwritten. With --replace, a copy named
     NN_name.yours.ipynb is kept beside it.
     """
-    from mnist_course.chapters import ChapterError, execute_notebooks
-    from mnist_course.data import DataError
+    from mnist_course.chapters import execute_notebooks
 
-    try:
-        execute_notebooks(chapters, force, replace)
-    except (ChapterError, DataError) as error:
-        raise click.ClickException(str(error)) from None
+    execute_notebooks(chapters, force, replace)
 
 
 @main.command()
-@click.option("--model", required=True, metavar="NAME", help="Which; --model help lists them.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Passes; default: the recipe's.")
+@click.option("--model", required=True, type=click.Choice(RECIPE_NAMES), help="See `results`.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes; default: the recipe's.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--device", help="Instead of the one in MNIST_COURSE_DEVICE, or of the best.")
 @click.option(
     "--valid",
     type=click.IntRange(min=0),
@@ -106,6 +152,7 @@ def train(
     model: str,
     epochs: int | None,
     seed: int,
+    device: str | None,
     valid: int,
     checkpoint: str | None,
     resume: bool,
@@ -113,41 +160,39 @@ def train(
 ) -> None:
     """Train a network of the course, and print its accuracy on the test digits as the last line.
 
-    With --checkpoint the run may be interrupted at any moment, even by a power cut. The same
-    command with --resume goes on from there, and ends with the same weights to the last bit.
+    The first line says device, seed and data. With --checkpoint the run may be interrupted at any
+    moment, even by a power cut. The same command with --resume goes on from there, and ends with
+    the same weights to the last bit.
     """
-    from mnist_course.files import SaveError
-    from mnist_course.training import recipes
-
-    if model not in recipes.RECIPES:
-        known = "\n".join(f"  {key:<13} {r.title}" for key, r in recipes.RECIPES.items())
-        if model == "help":
-            click.echo(known)
-            return
-        raise click.UsageError(f"there is no model {model!r}. There are\n{known}")
     if resume and not checkpoint:
         raise click.UsageError("--resume needs --checkpoint FILE")
+    from mnist_course.data import load_data
+    from mnist_course.device import VARIABLE, describe, pick_device
+    from mnist_course.training import recipes
+
+    if device:
+        os.environ[VARIABLE] = device
+    digits = load_data()
+    say(f"{describe(pick_device())}, seed {seed}, {digits.source}")
     try:
         trained = recipes.train(
             model,
             num_epochs=epochs,
             seed=seed,
             num_valid=valid,
+            digits=digits,
             checkpoint=checkpoint,
             save_every=save_every if checkpoint else None,
             resume=resume,
         )
-    except (ValueError, SaveError) as error:
-        raise click.ClickException(str(error)) from None
     except KeyboardInterrupt as interrupt:
-        reason = str(interrupt) or "stopped"
         hint = "add --resume to the same command to go on" if checkpoint else "nothing was kept"
-        click.echo(f"{reason}; {hint}.", err=True)
+        click.echo(f"{str(interrupt) or 'stopped'}; {hint}.", err=True)
         sys.exit(130)
     if trained.test:
-        click.echo(f"test accuracy {100 * trained.test.accuracy:.2f} %")
-    elif trained.history.epochs:
-        click.echo(f"validation accuracy {100 * trained.history['valid_accuracy'][-1]:.2f} %")
+        say(f"test accuracy {100 * trained.test.accuracy:.2f} %")
+    else:
+        say(f"validation accuracy {100 * trained.history['valid_accuracy'][-1]:.2f} %")
 
 
 @main.command()
@@ -155,16 +200,17 @@ def results() -> None:
     """Print what every model of the course reached: the table of the results page."""
     from mnist_course.results import format_results, load_results
 
-    click.echo(format_results(load_results()))
+    say(format_results(load_results()))
 
 
 @main.command()
 def exercises() -> None:
     """Show which exercises are solved, as the saved notebooks tell."""
-    from mnist_course.chapters import NOTEBOOKS
+    from mnist_course.chapters import NOTEBOOKS, find_chapters
     from mnist_course.exercises.solved import format_solved, solved_exercises
 
-    click.echo(format_solved(solved_exercises(NOTEBOOKS)))
+    find_chapters()  # without a clone there is nothing to be solved
+    say(format_solved(solved_exercises(NOTEBOOKS)))
 
 
 @main.command()
@@ -181,20 +227,17 @@ def predict(
     if all were read, 1 if some were refused (blank, two digits, not a picture), and 2 if nothing
     could be tried. An answer with a low probability is marked as unsure; it counts as read.
     """
-    from mnist_course import recognizer
+    from mnist_course.recognizer import Recognizer
 
-    try:
-        network = recognizer.Recognizer(weights)
-    except recognizer.WeightsError as error:
-        raise _wrong_use(error) from None
+    network = Recognizer(weights)
     names = [click.format_filename(path) for path in pictures]
-    width = max(len("file"), *(len(name) for name in names))
+    width = max(map(len, ["file", *names]))
     if not as_json:
-        click.echo(f"{'file':<{width}}  digit  probability  runner-up")
+        say(_row(width, "file", "digit", "probability", "runner-up"))
     num_refused = 0
     drawn: list[list[tuple[str, Any]]] = []
     for path, name, answer in zip(pictures, names, network.recognize_many(pictures), strict=True):
-        click.echo(_as_json(path, answer) if as_json else f"{name:<{width}}  {_as_row(answer)}")
+        say(_as_json(path, answer) if as_json else _row(width, name, *_cells(answer)))
         num_refused += answer.digit is None
         if stages and answer.prepared and len(drawn) < MOST_DRAWN:
             drawn.append([(stage.name, stage.array) for stage in answer.prepared.stages])
@@ -212,23 +255,19 @@ def weights(checkpoint: str | None, to: str | None, page: str | None) -> None:
 
     The probabilities are calibrated on the digits that the run set aside, and the network is
     measured on the test digits. CHECKPOINT may also be a weights file. Without it, the weights of
-    the package are written for the page of the built book.
+    the package are written, to whatever --to and --page name.
     """
     from mnist_course import recognizer
-    from mnist_course.data import DataError
-    from mnist_course.files import SaveError
 
-    page = page or (None if checkpoint else "_build/html/_static/draw/weights.js")
+    if not (checkpoint or to or page):
+        raise click.UsageError("name a CHECKPOINT, or, for the package's weights, a --page FILE.js")
     if checkpoint and not to and not (page and checkpoint.endswith(".npz")):
         to = str(Path(checkpoint).with_suffix(".npz"))
-    try:
-        made = recognizer.find_weights(checkpoint)
-        for path, write in ((to, recognizer.save_weights), (page, recognizer.save_page)):
-            if path:
-                click.echo(f"wrote {write(path, made)}")
-    except (DataError, SaveError, ValueError) as error:
-        raise _wrong_use(error) from None
-    click.echo(recognizer.describe(made))
+    made = recognizer.find_weights(checkpoint)
+    for path, write in ((to, recognizer.save_weights), (page, recognizer.save_page)):
+        if path:
+            say(f"wrote {write(path, made)}")
+    say(recognizer.describe(made))
 
 
 @main.command()
@@ -242,14 +281,41 @@ def doctor(program: str, as_json: bool) -> None:
     train_step, train_epoch and evaluate. The exit status is 0 if it is healthy, 1 if there are
     findings, and 2 if there was nothing to examine.
     """
-    from mnist_course.doctor import CannotLook, examine_program, load_program
+    from mnist_course.doctor import examine_program, load_program
+
+    report = examine_program(load_program(program))
+    say(report.to_json() if as_json else str(report))
+    sys.exit(0 if report.healthy else 1)
+
+
+@main.command()
+def config() -> None:
+    """Show what the course works with: places, device, versions, variables."""
+    from mnist_course.data import cache_dir
+    from mnist_course.device import describe, pick_device
 
     try:
-        report = examine_program(load_program(program))
-    except CannotLook as error:
-        raise _wrong_use(error) from None
-    click.echo(report.to_json() if as_json else str(report))
-    sys.exit(0 if report.healthy else 1)
+        device = describe(pick_device())
+    except UsageError as error:
+        device = str(error)
+    rows = [
+        ["package", f"{__version__}, {Path(__file__).parent}"],
+        ["Python", f"{platform.python_version()}, {sys.executable}"],
+        ["device", device],
+        ["data", os.environ.get("MNIST_COURSE_DATA") or str(cache_dir() / "mnist")],
+        ["cache", str(cache_dir())],
+        ["figures", os.environ.get("MNIST_COURSE_FIGURES") or str(Path("_build", "figures"))],
+        *([name, _version(name)] for name in PACKAGES),
+        *([name, os.environ.get(name) or "not set"] for name in VARIABLES),
+    ]
+    say("\n".join(format_rows(rows, "<<")))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _as_json(path: str, answer: Answer) -> str:
@@ -259,35 +325,30 @@ def _as_json(path: str, answer: Answer) -> str:
     return json.dumps(content | {"reason": answer.reason})
 
 
-def _as_row(answer: Answer) -> str:
+def _cells(answer: Answer) -> list[str]:
     """Return an answer as the rest of a row of the table."""
     if answer.digit is None:
-        return f"{'-':>5}  {answer.reason}"
+        return ["-", answer.reason]
     probability = ">0.999" if answer.probability > 0.999 else f"{answer.probability:.3f}"
-    row = f"{answer.digit:>5}  {probability:>11}"
-    row += f"  {answer.runner_up} ({answer.runner_up_probability:.3f})"
     remarks = ["unsure"] if answer.unsure else []
     remarks += answer.prepared.notes if answer.prepared else []
-    return f"{row}  {'; '.join(remarks)}".rstrip()
+    runner_up = f"{answer.runner_up} ({answer.runner_up_probability:.3f})"
+    return [f"{answer.digit}", probability, f"{runner_up}  {'; '.join(remarks)}"]
+
+
+def _row(width: int, *cells: str) -> str:
+    """Return one line of the table of `predict`, whose first column is so wide."""
+    align = "<>><" if len(cells) == 4 else "<><"  # a reason stands in the place of two numbers
+    return format_rows([cells], align, (width, 5, 11)[: len(cells) - 1])[0]
 
 
 def _draw_stages(rows: list[list[tuple[str, Any]]], path: str) -> None:
     """Write a figure of how the first pictures were prepared."""
     from mnist_course import plots
-    from mnist_course.files import SaveError, atomic_write
+    from mnist_course.files import atomic_write
 
     plots.use_course_style()
-    try:
-        with atomic_write(path) as file:
-            plots.plot_stages(rows).savefig(file, format="png")
-    except SaveError as error:
-        raise _wrong_use(error) from None
+    with atomic_write(path) as file:
+        plots.plot_stages(rows).savefig(file, format="png")
     pictures = "1 picture" if len(rows) == 1 else f"{len(rows)} pictures"
     click.echo(f"The stages of {pictures} are in {path}.", err=True)
-
-
-def _wrong_use(error: Exception) -> click.ClickException:
-    """Return what makes the command line print an error in one line and exit with 2."""
-    exception = click.ClickException(str(error))
-    exception.exit_code = 2  # type: ignore[misc]
-    return exception

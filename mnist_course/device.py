@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from mnist_course.errors import UsageError
+
 VARIABLE = "MNIST_COURSE_DEVICE"
 
 
@@ -29,14 +31,14 @@ def pick_device() -> torch.device:
 
     Raises
     ------
-    ValueError
+    UsageError
         If the variable names a device that this machine or this build of torch does not have.
     """
     chosen = os.environ.get(VARIABLE, "").strip()
     if chosen:
         reason = _why_not(chosen)
         if reason:
-            raise ValueError(
+            raise UsageError(
                 f"{VARIABLE}={chosen} does not work here ({reason}). "
                 "Unset it to let the course choose, or set it to cpu."
             )

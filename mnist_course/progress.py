@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from mnist_course.errors import UsageError
+
 T = TypeVar("T")
+VARIABLE = "MNIST_COURSE_PROGRESS"
 HEADLINE = "Headline: "
 
 
@@ -25,11 +28,19 @@ def someone_watches() -> bool:
     """Return whether to draw progress bars: in a terminal and in JupyterLab, not into a log.
 
     ``MNIST_COURSE_PROGRESS=lines`` turns them off, ``=bar`` on.
+
+    Raises
+    ------
+    UsageError
+        If the variable says something else.
     """
-    wish = os.environ.get("MNIST_COURSE_PROGRESS", "")
-    if wish in ("lines", "bar"):
-        return wish == "bar"
-    return in_notebook() or sys.stderr.isatty()
+    wish = os.environ.get(VARIABLE, "").strip()
+    if wish not in ("", "lines", "bar"):
+        raise UsageError(
+            f"{VARIABLE}={wish}: expected bar or lines. Unset it to have a bar where somebody "
+            "watches."
+        )
+    return wish == "bar" if wish else in_notebook() or sys.stderr.isatty()
 
 
 def progress(items: Iterable[T], description: str, **options: Any) -> Iterable[T]:

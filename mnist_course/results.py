@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_course.table import format_rows
+
 STORED = Path(__file__).with_name("results.json")
 
 
@@ -58,11 +60,6 @@ class Result:
     def sd(self) -> float:
         """Standard deviation of the test accuracy over the runs, with n - 1."""
         return statistics.stdev(self.test_accuracy) if len(self.test_accuracy) > 1 else 0.0
-
-    @property
-    def wrong(self) -> float:
-        """Mean number of the 10,000 test images that are misread."""
-        return 100 * (100 - self.mean)
 
     def __str__(self) -> str:
         """Return mean and spread in one phrase."""
@@ -137,14 +134,6 @@ def format_results(results: dict[str, Result]) -> str:
         Several lines.
     """
     head, rows = table(results)
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    left = (0, 1)  # words to the left, numbers to the right
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in [head, *rows]
-    ]
+    lines = format_rows([head, *rows], "<<>>>>>")
     hardware = sorted({r.measured_on for r in results.values()})
     return "\n".join([*lines, "", *(f"Measured on {text}." for text in hardware)])

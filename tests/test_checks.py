@@ -2,8 +2,11 @@
 
 import ast
 import contextlib
+import importlib
 import math
 import re
+import signal
+import sys
 import time
 
 import numpy as np
@@ -11,19 +14,15 @@ import pytest
 import torch
 
 from mnist_course.exercises import judge as checks
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
 from mnist_course.exercises.judge import (
     OPEN,
     RIGHT,
     WRONG,
     Wrong,
-    as_array,
-    call,
     check,
     check_solution,
     exercise,
-    expect_array,
-    expect_choice,
-    expect_number,
     judge,
     summary,
 )
@@ -322,13 +321,40 @@ def recurse():
     return recurse()
 
 
-@pytest.mark.parametrize("endless", [loop, loop_that_catches, lambda: time.sleep(60)])
+def loop_that_catches_all():
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 20:
+        try:  # noqa: SIM105 - what beginners write
+            sum(range(1000))
+        except:  # noqa: E722
+            pass
+
+
+@pytest.mark.parametrize(
+    "endless", [loop, loop_that_catches, loop_that_catches_all, lambda: time.sleep(60)]
+)
 def test_an_endless_function_is_stopped(endless):
     begun = time.perf_counter()
     verdict = judge("99.function", lambda x: endless())
     assert time.perf_counter() - begun < 5
     assert verdict.status == WRONG
     assert "did not come back within 0.3 s" in verdict.reply
+
+
+def test_without_a_timer_as_on_windows_an_endless_function_is_stopped_too(monkeypatch):
+    monkeypatch.delattr(signal, "setitimer")
+    for endless in (loop, loop_that_catches_all):
+        begun = time.perf_counter()
+        verdict = judge("99.function", lambda x, endless=endless: endless())
+        assert time.perf_counter() - begun < 5
+        assert "did not come back within 0.3 s" in verdict.reply
+
+
+@pytest.mark.parametrize("leave", [exit, sys.exit, lambda: sys.exit(0)])
+def test_who_ends_the_program_is_told_to_return(leave):
+    verdict = judge("99.function", lambda x: leave())
+    assert verdict.status == WRONG
+    assert verdict.reply.startswith("your answer raised SystemExit: exit() and sys.exit() end the")
 
 
 def test_endless_recursion_is_an_answer_like_others():
@@ -419,12 +445,32 @@ def test_two_exercises_of_one_name_are_refused():
         exercise("99.number")(other)
 
 
+def test_two_exercises_of_one_name_in_one_file_are_refused():
+    first = checks._registry["99.number"]
+
+    def number(answer):
+        expect_number(answer, 7.0)
+
+    with pytest.raises(ValueError, match=r"two exercises are called 99\.number"):
+        exercise("99.number")(number)
+    assert checks._registry["99.number"] is first
+
+
+def test_a_file_of_exercises_may_be_loaded_again():
+    from mnist_course.exercises import ch05
+
+    for _ in range(2):
+        importlib.reload(ch05)
+    assert "05.tanh" in checks._registry
+
+
 # Switched-off asserts ---------------------------------------------------------------------------
 
 
 def test_checks_hold_when_python_runs_without_asserts(run_python):
     done = run_python(
-        "from mnist_course.exercises.judge import exercise, expect_array, expect_number, judge\n"
+        "from mnist_course.exercises.expect import expect_array, expect_number\n"
+        "from mnist_course.exercises.judge import exercise, judge\n"
         "assert False, 'asserts are on'\n"
         "exercise('99.a')(lambda answer: expect_number(answer, 1.0))\n"
         "exercise('99.b')(lambda answer: expect_array(answer, [1.0, 2.0]))\n"

@@ -1,6 +1,8 @@
 """The command line says in one line what is wrong, and tells scripts by its exit status."""
 
+import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 
@@ -124,6 +126,63 @@ def test_notebooks_are_refused_without_real_mnist(monkeypatch):
     done = command("notebooks", "1")
     assert done.exit_code == 1
     assert "Error: the outputs that the book shows come from real MNIST" in done.output
+
+
+def test_the_help_says_the_exit_statuses_and_names_the_settings():
+    text = command("--help").output
+    for status, words in enumerate(("it worked", "it did not work", "wrong use", "practice set")):
+        assert re.search(rf"^ +{status}  .*{words}", text, re.MULTILINE)
+    assert all(name in text for name in cli.VARIABLES)
+
+
+def test_every_setting_is_told_wherever_settings_are_told():
+    inner = {"MNIST_COURSE_ANNOUNCED"}  # what one process of the course tells another
+    used = set()
+    for path in (ROOT / "mnist_course").rglob("*.py"):
+        used |= set(re.findall(r'"(MNIST_COURSE_[A-Z]+)"', path.read_text("utf-8")))
+    page = (ROOT / "book" / "setup.md").read_text("utf-8")
+    assert used - inner == set(cli.VARIABLES)
+    assert set(re.findall(r"^\| `(MNIST_COURSE_[A-Z]+)`", page, re.MULTILINE)) == used - inner
+
+
+def test_the_readme_lists_every_command():
+    page = (ROOT / "README.md").read_text("utf-8")
+    told = re.findall(r"^python -m mnist_course (\w+) .*  \w", page, re.MULTILINE)
+    assert sorted(told) == sorted(cli.main.commands)
+
+
+def test_config_shows_places_versions_and_variables(monkeypatch, tmp_path):
+    monkeypatch.setenv("MNIST_COURSE_DATA", str(tmp_path / "mine"))
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", "cpu")
+    monkeypatch.delenv("MNIST_COURSE_FIGURES", raising=False)
+    monkeypatch.setattr("mnist_course.data.cache_dir", lambda: tmp_path / "cache")
+    done = command("config")
+    assert done.exit_code == 0
+    shown = dict(line.split(maxsplit=1) for line in done.output.splitlines())
+    assert shown["data"] == shown["MNIST_COURSE_DATA"] == str(tmp_path / "mine")
+    assert shown["cache"] == str(tmp_path / "cache")
+    assert shown["figures"] == os.path.join("_build", "figures")  # noqa: PTH118
+    assert shown["device"].startswith("cpu (")
+    assert shown["numpy"] == importlib.metadata.version("numpy")
+    assert shown["MNIST_COURSE_FIGURES"] == "not set"
+    monkeypatch.delenv("MNIST_COURSE_DATA")
+    assert f"data                   {tmp_path / 'cache' / 'mnist'}\n" in command("config").output
+
+
+def test_the_shell_completes_the_names_of_models():
+    done = subprocess.run(
+        [sys.executable, "-c", "from mnist_course.cli import main; main(prog_name='mnist-course')"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "_MNIST_COURSE_COMPLETE": "bash_complete",
+            "COMP_WORDS": "mnist-course train --model c",
+            "COMP_CWORD": "3",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["plain,cnn-quick", "plain,cnn"], done.stderr
 
 
 def test_the_version_is_that_of_the_package():

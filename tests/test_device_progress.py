@@ -14,6 +14,7 @@ import torch
 from mnist_course import device
 from mnist_course import progress as module
 from mnist_course.device import VARIABLE, describe, half_precision, pick_device, set_seed
+from mnist_course.errors import UsageError
 from mnist_course.progress import HEADLINE, headline, in_notebook, progress, say, someone_watches
 
 # Device -----------------------------------------------------------------------------------------
@@ -166,9 +167,9 @@ class Terminal(io.StringIO):
     [
         ("", False, False),
         ("", True, True),
+        (" ", True, True),
         ("lines", True, False),
         ("bar", False, True),
-        ("nonsense", False, False),
     ],
 )
 def test_bars_are_for_terminals_unless_somebody_wishes_otherwise(
@@ -177,6 +178,13 @@ def test_bars_are_for_terminals_unless_somebody_wishes_otherwise(
     monkeypatch.setenv("MNIST_COURSE_PROGRESS", wish)
     monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
     assert someone_watches() is expected
+
+
+@pytest.mark.parametrize("wish", ["off", "nonsense", "Bar"])
+def test_another_wish_is_refused_with_those_that_there_are(monkeypatch, wish):
+    monkeypatch.setenv("MNIST_COURSE_PROGRESS", wish)
+    with pytest.raises(UsageError, match=rf"^MNIST_COURSE_PROGRESS={wish}: expected bar or lines"):
+        list(progress(range(3), "counting"))
 
 
 def test_this_is_no_notebook():

@@ -129,7 +129,7 @@ def test_stages_are_drawn_for_what_was_read(run, seven, blank, tmp_path):
 def test_stages_that_cannot_be_written_are_an_error_in_one_line(run, seven, tmp_path):
     (tmp_path / "folder").mkdir()
     result = run("predict", "--stages", "folder", seven)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "folder was not written" in result.stderr
     assert "Traceback" not in result.output
     assert " 7 " in result.stdout  # the answer came first
@@ -165,13 +165,20 @@ def test_help_says_what_the_exit_status_means(run):
 # weights ----------------------------------------------------------------------------------------
 
 
-def test_without_a_checkpoint_the_page_of_the_book_is_written(run, tmp_path):
-    result = run("weights")
-    assert result.exit_code == 0
+def test_without_a_checkpoint_the_packages_weights_go_where_they_are_asked_for(run, tmp_path):
     page = tmp_path / "_build" / "html" / "_static" / "draw" / "weights.js"
-    assert f"wrote {page.relative_to(tmp_path)}" in result.stdout
+    result = run("weights", "--page", page)
+    assert result.exit_code == 0
+    assert f"wrote {page}" in result.stdout
     assert page.read_text().startswith("// Weights")
     assert "test digits right" in result.stdout
+
+
+def test_without_any_file_nothing_is_written_in_the_folder_where_one_stands(run, tmp_path):
+    result = run("weights")
+    assert result.exit_code == 2
+    assert "Error: name a CHECKPOINT, or, for the package's weights, a --page" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_weights_file_can_be_written_for_the_page(run, tmp_path):

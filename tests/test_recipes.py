@@ -202,7 +202,8 @@ def test_what_training_returns_is_compared_by_identity(practice):
 def test_the_last_line_is_the_test_accuracy(on_practice):
     done = command("--model", "softmax", "--epochs", 2, "--seed", 3)
     assert done.exit_code == 0
-    lines = done.output.splitlines()
+    first, *lines = done.output.splitlines()
+    assert re.fullmatch(r"cpu \(.*, \d+ threads?\), torch [\d.]+, seed 3, practice set", first)
     assert [line[:8] for line in lines[:-1]] == ["epoch  1", "epoch  2"]
     assert re.fullmatch(r"test accuracy \d\d\.\d\d %", lines[-1])
 
@@ -220,14 +221,14 @@ def test_a_run_is_kept_not_overwritten_and_resumed(on_practice, tmp_path):
     assert first.exit_code == 0
     written = path.read_bytes()
     again = command(*options)
-    assert again.exit_code == 1
-    assert again.output.startswith(f"Error: {path} exists, and is not overwritten.")
-    assert again.output.count("\n") == 1
+    assert again.exit_code == 2
+    assert again.stderr.startswith(f"Error: {path} exists, and is not overwritten.")
+    assert again.stderr.count("\n") == 1
     resumed = command(*options, "--resume")
     assert resumed.exit_code == 0
     assert resumed.output.splitlines()[-1] == first.output.splitlines()[-1]
     other = command("--model", "mlp", "--epochs", 2, "--checkpoint", path, "--resume")
-    assert other.exit_code == 1
+    assert other.exit_code == 2
     assert "belongs to another run: recipe is softmax there and mlp here" in other.output
     assert path.read_bytes() == written
 
@@ -236,24 +237,34 @@ def test_a_run_is_kept_not_overwritten_and_resumed(on_practice, tmp_path):
     ("arguments", "status", "reply"),
     [
         ([], 2, "Missing option '--model'"),
-        (["--model", "resnet"], 2, "there is no model 'resnet'. There are"),
+        (["--model", "resnet"], 2, "'resnet' is not one of 's4', 's0', 's2', 's2-published', "),
         (["--model", "mlp", "--epochs", "-1"], 2, "-1 is not in the range"),
+        (["--model", "mlp", "--epochs", "0"], 2, "0 is not in the range x>=1"),
+        (["--model", "mlp", "--device", "warp"], 2, "warp does not work here"),
         (["--model", "mlp", "--seed", "-1"], 2, "-1 is not in the range"),
         (["--model", "mlp", "--resume"], 2, "--resume needs --checkpoint FILE"),
-        (["--model", "mlp", "--valid", "1400"], 1, "leaves one of the two parts empty"),
+        (["--model", "mlp", "--valid", "1400"], 2, "leaves one of the two parts empty"),
     ],
 )
-def test_what_cannot_be_done_is_said(on_practice, arguments, status, reply):
+def test_what_cannot_be_done_is_said(on_practice, monkeypatch, arguments, status, reply):
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", "cpu")  # and put back afterwards
     done = command(*arguments)
     assert done.exit_code == status
     assert isinstance(done.exception, SystemExit), "a traceback"
     assert reply in done.output
 
 
-def test_the_models_can_be_listed():
-    done = command("--model", "help")
+def test_the_help_lists_the_models():
+    done = command("--help")
     assert done.exit_code == 0
-    assert [line.split()[0] for line in done.output.splitlines()] == list(RECIPES)
+    assert f"--model [{'|'.join(RECIPES)}]" in done.output
+
+
+def test_the_device_can_be_chosen_for_one_command(on_practice, monkeypatch):
+    monkeypatch.setenv("MNIST_COURSE_DEVICE", "warp")
+    done = command("--model", "s4", "--epochs", 1, "--device", "cpu")
+    assert done.exit_code == 0
+    assert done.output.startswith("cpu (")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX signal")
@@ -269,6 +280,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         text=True,
     )  # fmt: skip
     with child:
+        child.stdout.readline()  # what runs where
         child.stdout.readline()  # the first epoch
         time.sleep(0.1)
         child.send_signal(signal.SIGINT)

@@ -22,7 +22,6 @@ def test_mean_and_spread_agree_with_numpy():
     result = Result("x", "a title", 10, 5, 60_000, (0, 1, 2), accuracies, (1.0, 2.0, 9.0), "here")
     assert result.mean == pytest.approx(np.mean(accuracies))
     assert result.sd == pytest.approx(np.std(accuracies, ddof=1))
-    assert result.wrong == pytest.approx(10_000 * (1 - np.mean(accuracies) / 100))
     assert str(result) == "96.90 ± 0.62 % (3 runs)"
     head, [row] = table({"x": result})
     assert dict(zip(head, row, strict=True)) == {

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnist_course.errors import UsageError
+
 if TYPE_CHECKING:
     import torch
 
@@ -41,11 +43,11 @@ def split_train_valid(
 
     Raises
     ------
-    ValueError
+    UsageError
         If nothing would be left for one of the two.
     """
     if not 0 < num_valid < num_examples:
-        raise ValueError(
+        raise UsageError(
             f"num_valid={num_valid} of {num_examples} examples leaves one of the two parts empty; "
             f"choose a number from 1 to {num_examples - 1}."
         )

@@ -16,11 +16,11 @@ from typing import Any
 import mnist_course.doctor.loop_checks  # noqa: F401 - adds its checks, and those before
 from mnist_course.doctor.finding import CHECKS, MARKS, NOT_LOOKED, PROBLEM, WARNING, Finding
 from mnist_course.doctor.patient import Patient, Program, describe_error, no_trace
-from mnist_course.errors import CourseError
+from mnist_course.errors import UsageError
 from mnist_course.progress import say
 
 
-class CannotLook(CourseError):  # noqa: N818
+class CannotLook(UsageError):  # noqa: N818
     """There is no program to examine; the message says why."""
 
 

@@ -5,28 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.data import Digits, load_data
 from mnist_course.data.idx import idx_header
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
-
-
-@functools.cache
-def _digits() -> Digits:
-    """Read the files once, however often the learner tries."""
-    return load_data()
+from mnist_course.exercises._digits import digits
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @functools.cache
 def _mean_ink() -> list[float]:
     """Return the mean training pixel of each digit."""
-    images, labels = _digits().train_images, _digits().train_labels
+    images, labels = digits().train_images, digits().train_labels
     return [float(images[labels == k].mean()) for k in range(10)]
 
 
@@ -104,7 +92,7 @@ def header(answer: Any) -> None:
 
 @exercise("01.break")
 def break_it(answer: Any) -> None:
-    labels = _digits().test_labels
+    labels = digits().test_labels
     good = idx_header(labels) + labels.tobytes()
     if not isinstance(answer, (bytes, bytearray)):
         raise Wrong(f"expected bytes or a bytearray, got an object of type {type(answer).__name__}")

@@ -7,28 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.data import MEAN, STD, Digits, load_data, split_train_valid
+from mnist_course.data import MEAN, STD, split_train_valid
 from mnist_course.data.idx import write_idx
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
-
-
-@functools.cache
-def _digits() -> Digits:
-    """Read the files once, however often the learner tries."""
-    return load_data()
+from mnist_course.exercises._digits import digits
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @functools.cache
 def _num_broken() -> tuple[int, int]:
     """Count the pixels that never change, in all pictures and in those to learn from."""
-    flat = _digits().train_images.reshape(-1, 784)
+    flat = digits().train_images.reshape(-1, 784)
     train, _ = split_train_valid(len(flat), len(flat) // 12, seed=0)
     counts = [int((X.max(axis=0) == X.min(axis=0)).sum()) for X in (flat, flat[train])]
     return counts[0], counts[1]
@@ -125,7 +114,7 @@ def _as_bytes(floats: np.ndarray) -> list[np.ndarray]:
 
 @exercise("02.invert")
 def invert(answer: Any) -> None:
-    x = _digits().train_images[:1_000].ravel()[:-1] / 255
+    x = digits().train_images[:1_000].ravel()[:-1] / 255
 
     def condition(x: np.ndarray) -> float:
         low, high = np.linalg.eigvalsh([[np.mean(x * x), x.mean()], [x.mean(), 1]])
@@ -156,7 +145,7 @@ def own(answer: Any) -> None:
         slips=[
             (784 - broken, "these are the positions that are fine"),
             (broken_train, "that is for the training part; take all pictures in images"),
-            (broken * len(_digits().train_images), "count positions, not pixels of all pictures"),
+            (broken * len(digits().train_images), "count positions, not pixels of all pictures"),
             (784, "not all: only pixels whose standard deviation is 0"),
             (
                 0,
@@ -294,8 +283,8 @@ def loader(answer: Any) -> None:
         )
 
 
-def _one_epoch(batches: list[Any], num_examples: int, batch_size: int) -> np.ndarray:
-    """Make sure that these batches are one epoch, and return its order."""
+def _batch_sizes(batches: list[Any], num_examples: int) -> list[int]:
+    """Make sure that these are batches of pictures and labels, and return how many are in each."""
     if not batches:
         raise Wrong("the loader yields nothing")
     for batch in batches:
@@ -310,6 +299,12 @@ def _one_epoch(batches: list[Any], num_examples: int, batch_size: int) -> np.nda
             f"X comes with the shape {shapes[0]}, expected (64, 3): with batch_size=None the "
             "loader does not stack once more"
         )
+    return sizes
+
+
+def _one_epoch(batches: list[Any], num_examples: int, batch_size: int) -> np.ndarray:
+    """Make sure that these batches are one epoch, and return its order."""
+    sizes = _batch_sizes(batches, num_examples)
     if sum(sizes) == num_examples - num_examples % batch_size:
         raise Wrong("the last batch is missing: drop_last=False")
     seen = np.concatenate([as_array(y).reshape(-1) for _, y in batches])

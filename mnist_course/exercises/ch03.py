@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.losses import hinge_loss, hinge_loss_gradient
-from mnist_course.data import load_data
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_choice,
-    expect_number,
-)
+from mnist_course.exercises._digits import digits
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("03.hand")
@@ -86,10 +79,9 @@ def ten(answer: Any) -> None:
 @functools.cache
 def _pictures() -> tuple[np.ndarray, np.ndarray]:
     """Return digits and, as they could be separable, noise under every label."""
-    digits = load_data()
-    X = digits.train_images[:1000].reshape(-1, 784) / 255
+    X = digits().train_images[:1000].reshape(-1, 784) / 255
     noise = np.repeat(np.random.default_rng(0).random((1, 784)), 10, axis=0)
-    labels = np.concatenate([digits.train_labels[:1000].astype(int), np.arange(10)])
+    labels = np.concatenate([digits().train_labels[:1000].astype(int), np.arange(10)])
     return np.vstack([X, noise]), labels
 
 

@@ -6,15 +6,8 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.network import numerical_gradient
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_choice,
-    expect_number,
-)
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("05.edge")

@@ -6,14 +6,8 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.optimizers import SGD, Adam
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("06.step")
@@ -160,36 +154,6 @@ def break_it(answer: Any) -> None:
         )
 
 
-def _corrected(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = momentum * v * (lr / last_lr) - lr * dw
-    return w + v, v
-
-
-def _uncorrected(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = momentum * v - lr * dw
-    return w + v, v
-
-
-def _inverted(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = momentum * v * (last_lr / lr) - lr * dw
-    return w + v, v
-
-
-def _rescaled_gradient(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = (momentum * v - lr * dw) * (lr / last_lr)
-    return w + v, v
-
-
-def _old_rate(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = momentum * v * (lr / last_lr) - last_lr * dw
-    return w + v, v
-
-
-def _old_rate_alone(w: Any, v: Any, dw: Any, lr: float, last_lr: float, momentum: float) -> Any:
-    v = momentum * v - last_lr * dw
-    return w + v, v
-
-
 def _pair(result: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return what the learner's step returned as two arrays."""
     if not isinstance(result, (tuple, list)) or len(result) != 2:
@@ -204,15 +168,22 @@ def correction(answer: Any) -> None:
     w, v, last_lr = rng.normal(size=(3, 2)), np.zeros((3, 2)), rates[0]
     torch_w = w.copy()
     optimizer = SGD([torch_w], lr=rates[0], momentum=0.8)
+    # What the new velocity would be, of the old one v, the gradient dw and the two rates.
     slips: dict[str, Callable[..., Any]] = {
-        "this is the plain rule; the old velocity is still in units of the old rate": _uncorrected,
-        "the factor is upside down: the velocity holds the old rate, divide by that": _inverted,
-        "only the old velocity needs the new unit; the gradient gets the new rate already": (
-            _rescaled_gradient
+        "this is the plain rule; the old velocity is still in units of the old rate": (
+            lambda v, dw, lr, last_lr: 0.8 * v - lr * dw
         ),
-        "the gradient of this step gets the new rate": _old_rate,
+        "the factor is upside down: the velocity holds the old rate, divide by that": (
+            lambda v, dw, lr, last_lr: 0.8 * v * (last_lr / lr) - lr * dw
+        ),
+        "only the old velocity needs the new unit; the gradient gets the new rate already": (
+            lambda v, dw, lr, last_lr: (0.8 * v - lr * dw) * (lr / last_lr)
+        ),
+        "the gradient of this step gets the new rate": (
+            lambda v, dw, lr, last_lr: 0.8 * v * (lr / last_lr) - last_lr * dw
+        ),
         "the gradient of this step gets the new rate, and so does the old velocity": (
-            _old_rate_alone
+            lambda v, dw, lr, last_lr: 0.8 * v - last_lr * dw
         ),
     }
     for number, lr in enumerate(rates, start=1):
@@ -221,7 +192,7 @@ def correction(answer: Any) -> None:
         optimizer.step([dw.copy()])
         got_w, got_v = _pair(call(answer, w, v, dw, lr, last_lr, 0.8))
         for reply, slip in slips.items():
-            wrong_w = slip(w, v, dw, lr, last_lr, 0.8)[0]
+            wrong_w = w + slip(v, dw, lr, last_lr)
             same = got_w.shape == w.shape and np.allclose(got_w, wrong_w, rtol=1e-4, atol=1e-6)
             if same and not np.allclose(wrong_w, torch_w):
                 raise Wrong(f"step {number}, where lr goes from {last_lr} to {lr}: {reply}")

@@ -4,14 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("07.parameters")
@@ -67,8 +61,8 @@ def zeros(answer: Any) -> None:
     )
 
 
-@exercise("07.either")
-def either(answer: Any) -> None:
+def _two_layers(answer: Any) -> list[np.ndarray]:
+    """Return the learner's W1 ``(2, 2)``, b1 ``(2,)``, W2 ``(1, 2)`` and b2 ``(1,)``."""
     if not isinstance(answer, (list, tuple)) or len(answer) != 4:
         raise Wrong("hand in four things in a list: W1 (2, 2), b1 (2,), W2 (1, 2), b2 (1,)")
     shapes = {"W1": (2, 2), "b1": (2,), "W2": (1, 2), "b2": (1,)}
@@ -80,7 +74,12 @@ def either(answer: Any) -> None:
         if not np.isfinite(array).all():
             raise Wrong(f"{name} holds NaN or infinity")
         parts.append(array.reshape(shape))
-    W1, b1, W2, b2 = parts
+    return parts
+
+
+@exercise("07.either")
+def either(answer: Any) -> None:
+    W1, b1, W2, b2 = _two_layers(answer)
     X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     outputs = (np.maximum(0, X @ W1.T + b1) @ W2.T + b2)[:, 0]
     if np.allclose(outputs, [0, 1, 1, 0], atol=1e-3):

@@ -5,16 +5,9 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.convolution import conv2d, windows
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
-
-PAPER = -0.1307 / 0.3081
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
+from mnist_course.training.augment import PAPER
 
 
 @exercise("08.size")
@@ -143,6 +136,16 @@ def merge(answer: Any) -> None:
         expect_array(call(answer, first, second), expected, slips=slips)
 
 
+def _pixel_gradient(dZ: np.ndarray, X: np.ndarray, W: np.ndarray, flip: bool) -> np.ndarray:
+    """Add up what every pixel got through every place of the kernel, or of the turned one."""
+    k, dX = W.shape[-1], np.zeros_like(X)
+    for i, j in np.ndindex(k, k):
+        weight = W[:, :, k - 1 - i, k - 1 - j] if flip else W[:, :, i, j]
+        part = np.einsum("bors,oc->bcrs", dZ, weight)
+        dX[:, :, i : i + dZ.shape[2], j : j + dZ.shape[3]] += part
+    return dX
+
+
 @exercise("08.gradient")
 def gradient(answer: Any) -> None:
     rng = np.random.default_rng(88)
@@ -153,68 +156,77 @@ def gradient(answer: Any) -> None:
         got = call(answer, dZ, X, W)
         if not isinstance(got, (tuple, list)) or len(got) != 3:
             raise Wrong("return three things: dX, dW and db")
-        dX = np.zeros_like(X)
-        for i in range(k):
-            for j in range(k):
-                part = np.einsum("bors,oc->bcrs", dZ, W[:, :, i, j])
-                dX[:, :, i : i + 7 - k, j : j + 8 - k] += part
+        dX, unturned = _pixel_gradient(dZ, X, W, flip=False), _pixel_gradient(dZ, X, W, flip=True)
         dW = np.einsum("bors,bcrsij->ocij", dZ, windows(X, k))
-        db = dZ.sum(axis=(0, 2, 3))
-        edge = ((0, 0), (0, 0), (k - 1, k - 1), (k - 1, k - 1))
-        unturned = np.einsum("borsij,ocij->bcrs", windows(np.pad(dZ, edge), k), W)
         mean = "the mean over the batch is in dZ already; add up"
-        parts = [
-            ("dX", dX, [(unturned, "turn the kernel by 180 degrees"), (dX / batch, mean)]),
-            (
-                "dW",
-                dW,
-                [
-                    (dW / batch, mean),
-                    (dW[:, :, ::-1, ::-1], "here nothing is turned"),
-                    (dW.transpose(1, 0, 2, 3), "W has one row per output channel: (O, C, k, k)"),
-                ],
-            ),
-            (
-                "db",
-                db,
-                [
-                    (dZ.mean(axis=(0, 2, 3)), "a bias acts at every place: add up, no mean"),
-                    (dZ.sum(axis=0), "one number per filter: add over the places, too"),
-                    (dZ.sum(axis=(2, 3)), "add over the batch, too"),
-                ],
-            ),
+        dX_slips = [(unturned, "turn the kernel by 180 degrees"), (dX / batch, mean)]
+        dW_slips = [
+            (dW / batch, mean),
+            (dW[:, :, ::-1, ::-1], "here nothing is turned"),
+            (dW.transpose(1, 0, 2, 3), "W has one row per output channel: (O, C, k, k)"),
         ]
-        for (name, expected, slips), value in zip(parts, got, strict=True):
+        db_slips = [
+            (dZ.mean(axis=(0, 2, 3)), "a bias acts at every place: add up, no mean"),
+            (dZ.sum(axis=0), "one number per filter: add over the places, too"),
+            (dZ.sum(axis=(2, 3)), "add over the batch, too"),
+        ]
+        right = {"dX": dX, "dW": dW, "db": dZ.sum(axis=(0, 2, 3))}
+        all_slips = (dX_slips, dW_slips, db_slips)
+        for (name, expected), slips, value in zip(right.items(), all_slips, got, strict=True):
             try:
                 expect_array(value, expected, slips=slips)
             except Wrong as wrong:
                 raise Wrong(f"{name}: {wrong}") from None
 
 
-@exercise("08.neighbors")
-def neighbors(answer: Any) -> None:
+def _shuffled_pixels() -> np.ndarray:
+    """Return smooth pictures ``(300, 64)`` whose pixels have lost their places; 5 and 40 rest."""
     rng = np.random.default_rng(808)
     images = rng.normal(size=(300, 9, 9))
     smooth = images[:, :-1, :-1] + images[:, 1:, :-1] + images[:, :-1, 1:] + images[:, 1:, 1:]
     pixels = smooth.reshape(300, 64) * rng.uniform(0.2, 5.0, 64) + rng.normal(size=64)
     pixels = pixels[:, rng.permutation(64)]
-    pixels[:, [5, 40]] = [0.0, 2.5]  # two pixels that never change
-    alive = np.setdiff1d(np.arange(64), [5, 40])
-    correlation = np.asarray(np.corrcoef(pixels[:, alive].T))
-    covariance = np.asarray(np.cov(pixels[:, alive].T))
-    expected = np.full(64, -1)
-    tables = {}
-    for name, table in (("cov", covariance), ("cor", correlation)):
-        np.fill_diagonal(table, -np.inf)
-        tables[name] = expected.copy()
-        tables[name][alive] = alive[table.argmax(axis=1)]
-    opposite = np.where(np.isinf(correlation), np.inf, correlation).argmin(axis=1)
-    least, itself, short = expected.copy(), expected.copy(), tables["cor"].copy()
-    least[alive], itself[alive], short[[5, 40]] = alive[opposite], alive, 0
+    pixels[:, [5, 40]] = [0.0, 2.5]
+    return pixels
+
+
+ALIVE = np.setdiff1d(np.arange(64), [5, 40])  # the pixels that change
+
+
+def _partners(picked: np.ndarray) -> np.ndarray:
+    """Return a partner for each of the 64 pixels: the picked one of those that are alive, or -1."""
+    table = np.full(64, -1)
+    table[ALIVE] = ALIVE[picked]
+    return table
+
+
+def _of_the_constant(expected: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """Return what comes of pixels that never change, whose correlations are NaN."""
+    short, blank = expected.copy(), expected.copy()
+    short[[5, 40]], blank[40] = 0, 0
     constant = np.isin(np.arange(64), [5, 40])
-    blank = tables["cor"].copy()
-    blank[40] = 0
     nan = "argmax takes NaN for the largest: leave the pixels that never change out first"
+    return [
+        (short, "a pixel that never changes has no partner: -1"),
+        (np.where(constant, 0, 5), nan),
+        (np.where(constant, -1, 5), nan),
+        (blank, "a pixel may stay the same at another value than 0: look at its spread"),
+        (
+            np.where(constant, -1, np.searchsorted(ALIVE, expected)),
+            "you left the constant pixels out and did not count them: number all of them",
+        ),
+    ]
+
+
+@exercise("08.neighbors")
+def neighbors(answer: Any) -> None:
+    pixels = _shuffled_pixels()
+    correlation, covariance = np.corrcoef(pixels[:, ALIVE].T), np.cov(pixels[:, ALIVE].T)
+    least, itself = _partners(correlation.argmin(axis=1)), _partners(np.arange(62))
+    for table in (correlation, covariance):
+        np.fill_diagonal(table, -np.inf)
+    expected = _partners(correlation.argmax(axis=1))
+    plain = _partners(covariance.argmax(axis=1))
     diagonal = "every pixel is most correlated with itself; leave the diagonal out"
     got = as_array(call(answer, pixels))
     if got.shape == (300,):
@@ -225,22 +237,15 @@ def neighbors(answer: Any) -> None:
         raise Wrong("return whole numbers, the index of a pixel for each pixel")
     expect_array(
         got,
-        tables["cor"],
+        expected,
         atol=0,
         rtol=0,
         slips=[
             (itself, diagonal),
-            (np.where(constant, 0, itself), diagonal),
+            (np.where(itself < 0, 0, itself), diagonal),
             (np.arange(64), diagonal),
             (least, "that is the least correlated one"),
-            (tables["cov"], "that is the covariance: divide by both standard deviations"),
-            (short, "a pixel that never changes has no partner: -1"),
-            (np.where(constant, 0, 5), nan),
-            (np.where(constant, -1, 5), nan),
-            (blank, "a pixel may stay the same at another value than 0: look at its spread"),
-            (
-                np.where(tables["cor"] < 0, -1, np.searchsorted(alive, tables["cor"])),
-                "you left the constant pixels out and did not count them: number all of them",
-            ),
+            (plain, "that is the covariance: divide by both standard deviations"),
+            *_of_the_constant(expected),
         ],
     )

@@ -5,14 +5,8 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.losses import softmax
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_number,
-)
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("10.mass")

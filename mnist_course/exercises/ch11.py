@@ -9,15 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from mnist_course.doctor import Program, examine_program
-from mnist_course.exercises.judge import (
-    Wrong,
-    as_array,
-    call,
-    exercise,
-    expect_array,
-    expect_choice,
-)
-from mnist_course.exercises.judge import expect_number as number
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice
+from mnist_course.exercises.expect import expect_number as number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @exercise("11.letters")

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from mnist_course.exercises.judge import MARKS, OPEN, SOLUTION, exercise_names
+from mnist_course.table import format_rows
 
 LINE = re.compile(rf"^([{''.join(MARKS.values())}]) (\d\d\.[\w-]+): (.*)$", re.MULTILINE)
 
@@ -52,14 +53,15 @@ def format_solved(found: dict[str, str]) -> str:
     str
         A row of marks per chapter, the names of what is to do, and the count.
     """
-    lines = []
+    rows = []
     for chapter in sorted({name.split(".")[0] for name in found}):
         mine = {name: status for name, status in found.items() if name.startswith(f"{chapter}.")}
         marks = "".join(MARKS[status] for status in mine.values())
         solved = sum(status == "right" for status in mine.values())
         left = [name.split(".")[1] for name, status in mine.items() if status != "right"]
-        line = f"chapter {int(chapter):2d}  {marks:<12} {solved:2d} of {len(mine):2d}"
-        lines.append(f"{line}   to do: {', '.join(left)}" if left else f"{line}   all solved")
+        to_do = f"to do: {', '.join(left)}" if left else "all solved"
+        rows.append([f"chapter {int(chapter):2d}", marks, f"{solved:2d} of {len(mine):2d}", to_do])
+    lines = format_rows(rows, "<<<<", widths=(11, 12, 10), gap=" ")
     solved = sum(status == "right" for status in found.values())
     return "\n".join([*lines, "", f"{solved} of {len(found)} exercises with a check solved"])
 

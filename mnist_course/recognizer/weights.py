@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_course.errors import CourseError
+from mnist_course.errors import UsageError
 from mnist_course.files import atomic_write, sha256_of
 from mnist_course.recognizer.layers import LAYERS, forward
 
@@ -20,7 +20,7 @@ OWN = Path(__file__).with_name("recognizer.npz")  # the network of the package
 LARGEST_FILE = 2**26  # bytes of a weights file, also when unpacked; ours has 0.1 MB
 
 
-class WeightsError(CourseError, ValueError):
+class WeightsError(UsageError):
     """A file is not a weights file, or a damaged one; the message says what to do next."""
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mnist_course.errors import CourseError
+from mnist_course.errors import UsageError
 from mnist_course.files import atomic_write
 
 SEAL = b"sha256:"
@@ -32,7 +32,7 @@ PLAIN = (int, float, bool, str, type(None))
 UNSAFE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
-class CheckpointError(CourseError, ValueError):
+class CheckpointError(UsageError):
     """A checkpoint cannot be used; the message names the file, the reason and the next step."""
 
 
