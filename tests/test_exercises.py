@@ -1,11 +1,19 @@
 """Every exercise accepts every right form of its answer and refuses what learners get wrong."""
 
+import ast
 import importlib
+import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from mnist_course.exercises import judge as checks
+from mnist_course.training.augment import PAPER
+
+FOLDER = Path(checks.__file__).parent
 
 
 class EqualsEverything:
@@ -56,3 +64,45 @@ def test_cheats_do_not_pass_and_open_stays_open(name):
     assert checks.judge(name, ...).status == checks.OPEN
     for cheat in CHEATS:
         assert checks.judge(name, cheat).status != checks.RIGHT
+
+
+# Exercises that are data -------------------------------------------------------------------------
+
+DATA = sorted(FOLDER.glob("ch*.yaml"))
+ENTRIES = [(path, name, entry) for path in DATA
+           for name, entry in yaml.safe_load(path.read_text("utf-8")).items()]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
+def test_every_entry_is_registered_once_by_the_functions_beside_it(path):
+    written = re.findall(r"^(\d\d\.[\w-]+):$", path.read_text("utf-8"), re.MULTILINE)
+    registered = [
+        argument.value
+        for node in ast.walk(ast.parse(path.with_suffix(".py").read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "in_data"
+        for argument in node.args
+    ]
+    assert written == registered
+    assert len(set(written)) == len(written)
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
+def test_a_number_is_the_value_of_the_formula_behind_it(path):
+    names = {"math": math, "np": np, "PAPER": PAPER}
+    for value, formula in re.findall(r": (\S.*?)  # (.*)$", path.read_text("utf-8"), re.MULTILINE):
+        expected = eval(formula, names)
+        np.testing.assert_allclose(yaml.safe_load(value), expected, rtol=1e-12, err_msg=formula)
+
+
+@pytest.mark.parametrize(("path", "name", "entry"), ENTRIES, ids=[name for _, name, _ in ENTRIES])
+def test_an_entry_says_what_is_right_and_what_slips_are_told(path, name, entry):
+    assert name[:2] == path.stem[2:]
+    (kind,) = {"number", "array", "choice"} & set(entry)
+    assert set(entry) <= {kind, "rtol", "atol", "unit", "slips", "replies"}
+    if kind == "choice":
+        assert entry["choice"] not in entry["replies"]
+        return
+    for value in [entry[kind], *(slip["got"] for slip in entry["slips"])]:
+        assert np.asarray(value).dtype.kind in "iuf", f"{name}: {value!r} is no number"
+    replies = [slip["reply"] for slip in entry["slips"]]
+    assert all(isinstance(reply, str) and len(reply) > 10 for reply in replies)

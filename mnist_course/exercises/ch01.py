@@ -8,6 +8,7 @@ import numpy as np
 from mnist_course.data.idx import idx_header
 from mnist_course.exercises._digits import digits
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
 
@@ -18,21 +19,7 @@ def _mean_ink() -> list[float]:
     return [float(images[labels == k].mean()) for k in range(10)]
 
 
-@exercise("01.size")
-def size(answer: Any) -> None:
-    expect_number(
-        answer,
-        307_220,
-        rtol=0,
-        slips=[
-            (307_200, "these are the pixels; the header is missing"),
-            (307_216, "that leaves room for a header of 16 bytes, but there are four dimensions"),
-            (307_208, "that leaves room for a header of 8 bytes, but there are four dimensions"),
-            (102_420, "a color pixel takes three bytes"),
-            (307_204, "the magic number is counted, the four sizes are not"),
-        ],
-        unit=" bytes",
-    )
+in_data("01.size")
 
 
 @exercise("01.offset")

@@ -11,6 +11,7 @@ from mnist_course.data import MEAN, STD, split_train_valid
 from mnist_course.data.idx import write_idx
 from mnist_course.exercises._digits import digits
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
 
@@ -23,24 +24,7 @@ def _num_broken() -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-@exercise("02.count")
-def count(answer: Any) -> None:
-    expect_array(
-        answer,
-        [430, 88],
-        rtol=0,
-        atol=0,
-        slips=[
-            ([429, 88], "429 batches are full; the 88 digits that are left make one more"),
-            ([429, 128], "429 batches of 128 hold 54,912 digits; where are the other 88?"),
-            ([430, 128], "430 batches of 128 would hold 55,040 digits; the last one is not full"),
-            ([55_000 / 128, 88], "a number of batches is a whole number; the rest makes one more"),
-            ([430, 0], "55,000 is not a multiple of 128"),
-            ([430, 40], "40 are missing in the last batch; how many are in it?"),
-            ([469, 96], "that is for all 60,000; here it is the 55,000 of the training part"),
-            ([88, 430], "first the number of batches, then the size of the last one"),
-        ],
-    )
+in_data("02.count")
 
 
 @exercise("02.noise")

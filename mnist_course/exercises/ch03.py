@@ -8,72 +8,11 @@ import numpy as np
 
 from mnist_course.by_hand.losses import hinge_loss, hinge_loss_gradient
 from mnist_course.exercises._digits import digits
-from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
+from mnist_course.exercises.expect import as_array, call, expect_array
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("03.hand")
-def hand(answer: Any) -> None:
-    expect_number(
-        answer,
-        1.6,
-        rtol=1e-3,
-        slips=[
-            (2.6, "the right class was compared with itself; leave it out of the sum"),
-            (0.2, "the margin is missing: each wrong class costs what it lacks to a lead of 1"),
-            (1.3, "a class that is far enough away costs 0; it does not give anything back"),
-            (1.2, "the third class is behind the right one, but by less than 1"),
-            (1.6 / 3, "add the terms up; the mean is taken over pictures, not over classes"),
-            (1.6 / 4, "add the terms up; the mean is taken over pictures, not over classes"),
-            (4.7, "the sign is turned around: wrong score minus right score, plus 1"),
-            (2.3 + 0.8 + 1.6, "the sign is turned around: wrong score minus right score, plus 1"),
-            (1.2**2 + 0.4**2, "nothing is squared here"),
-            (0, "the right class does not lead by 1"),
-        ],
-    )
-
-
-@exercise("03.zeros")
-def zeros(answer: Any) -> None:
-    expect_number(
-        answer,
-        999,
-        rtol=0,
-        slips=[
-            (0, "equal scores are not enough: the right class shall lead by 1"),
-            (1, "that is what one wrong class costs; how many are there?"),
-            (1000, "the right class is not compared with itself"),
-            (0.999, "that is what PyTorch reports, which divides by the number of classes"),
-            (9, "there are 1,000 classes here"),
-            (float(np.log(1000)), "that is a loss of the next chapter; this one asks for leads"),
-        ],
-    )
-
-
-@exercise("03.decay")
-def decay(answer: Any) -> None:
-    expect_number(
-        answer,
-        0.02,
-        slips=[
-            (0.01, "that is the penalty with the half; differentiate the one without it"),
-            (0.005, "the factor is there, but on the other side: the gradient is 2 λ W"),
-            (0.1, "nothing is squared or rooted but the weights"),
-            (0.0001, "nothing is squared or rooted but the weights"),
-        ],
-    )
-
-
-@exercise("03.ten")
-def ten(answer: Any) -> None:
-    expect_choice(
-        answer,
-        "b",
-        {
-            "a": "ten times the margin with ten times the weights: which answers differ?",
-            "c": "the weights are to become ten times as large; which step is right for them?",
-        },
-    )
+in_data("03.hand", "03.zeros", "03.decay", "03.ten")
 
 
 @functools.cache

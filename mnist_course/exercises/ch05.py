@@ -6,50 +6,11 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.network import numerical_gradient
-from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice, expect_number
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("05.edge")
-def edge(answer: Any) -> None:
-    expect_number(
-        answer,
-        0.25,
-        slips=[
-            (-0.25, "that is the gradient for y = 1; a - y changes its sign"),
-            (0.125, "that is the gradient of z (and of b); a times hands on the other input, x1"),
-            (-0.125, "that is the gradient of w2"),
-            (1.0, "the slope of the sigmoid, a (1 - a) = 1/4, is missing"),
-            (0.5, "that is the gradient of a; go on through the sigmoid and the product"),
-            (0.0625, "that is the gradient of x1: multiply by x1, not by w1"),
-        ],
-    )
-
-
-@exercise("05.zeros")
-def zeros(answer: Any) -> None:
-    expect_choice(
-        answer,
-        "b",
-        {
-            "a": "the gradient of W2 is dZ.T @ a, and neither of the two is zero",
-            "c": "what comes back to the first layer is dZ @ W2, and W2 is still zero",
-            "d": "the last weights move as well: the hidden neurons are not zero",
-        },
-    )
-
-
-@exercise("05.mean")
-def mean(answer: Any) -> None:
-    expect_number(
-        answer,
-        1.0,
-        slips=[
-            (0.01, "a mean over 10 is shorter than their sum; the learning rate must make up"),
-            (0.1, "that gives steps of a tenth of the length"),
-            (10.0, "a mean over 10 is a tenth of the sum, not a hundredth"),
-        ],
-    )
+in_data("05.edge", "05.zeros", "05.mean")
 
 
 @exercise("05.tanh")

@@ -7,41 +7,10 @@ import numpy as np
 
 from mnist_course.by_hand.optimizers import SGD, Adam
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("06.step")
-def step(answer: Any) -> None:
-    expect_number(
-        answer,
-        3.2,
-        slips=[
-            (2.8, "that is uphill: the rule subtracts, and the gradient is negative itself"),
-            (0.2, "that is the step; add it to the weight"),
-            (-0.2, "that is the learning rate times the gradient; the weight is asked for"),
-            (5.0, "the learning rate is missing"),
-            (1.0, "the learning rate is missing, and that is uphill"),
-        ],
-    )
-
-
-@exercise("06.keep")
-def keep(answer: Any) -> None:
-    expect_number(
-        answer,
-        0.005,
-        slips=[
-            (0.1, "then the steps become twenty times as long"),
-            (
-                0.095,
-                "that is 0.95 times the old rate; what does the sum 1 + 0.95 + 0.95² + … make?",
-            ),
-            (0.05, "that is the factor, 1 - 0.95; multiply the old rate by it"),
-            (0.1 / 1.95, "the sum 1 + 0.95 + 0.95² + … goes on for ever"),
-            (0.01, "that would be right for momentum 0.9"),
-            (2.0, "the other way round: momentum lengthens the steps already"),
-        ],
-    )
+in_data("06.step", "06.keep")
 
 
 @exercise("06.first")

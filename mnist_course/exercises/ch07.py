@@ -5,25 +5,10 @@ from typing import Any
 import numpy as np
 
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("07.parameters")
-def parameters(answer: Any) -> None:
-    expect_number(
-        answer,
-        218_058,
-        rtol=1e-9,
-        slips=[
-            (217_728, "these are the weights; every unit behind a layer has a bias as well"),
-            (330, "these are the biases; add the weights"),
-            (1_114, "that is the number of units; a weight joins each unit to each of the next"),
-            (203_530, "that is 784-256-10; there are two hidden layers here"),
-            (12_845_386, "the layers are added up, not multiplied"),
-            (218_832, "a layer has one bias per output, not per input"),
-            (218_842, "the pixels have no biases"),
-        ],
-    )
+in_data("07.parameters")
 
 
 @exercise("07.start")
@@ -43,22 +28,7 @@ def start(answer: Any) -> None:
     )
 
 
-@exercise("07.zeros")
-def zeros(answer: Any) -> None:
-    expect_number(
-        answer,
-        10,
-        rtol=1e-9,
-        slips=[
-            (0, "p - y is not zero; who gets it undiluted?"),
-            (203_530, "the gradient of a weight holds what comes in as a factor, and that is 0"),
-            (2_570, "the last weights get p - y times the hidden units, and these are all 0"),
-            (2_560, "the last weights get p - y times the hidden units, and these are all 0"),
-            (266, "the first biases get p - y through the last weights, and these are all 0"),
-            (9, "the right class has a gradient as well: 0.1 - 1"),
-            (1, "the wrong classes have gradients as well: 0.1 each"),
-        ],
-    )
+in_data("07.zeros")
 
 
 def _two_layers(answer: Any) -> list[np.ndarray]:

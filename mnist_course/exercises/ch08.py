@@ -6,84 +6,10 @@ import numpy as np
 
 from mnist_course.by_hand.convolution import conv2d, windows
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
-from mnist_course.training.augment import PAPER
 
-
-@exercise("08.size")
-def size(answer: Any) -> None:
-    expect_number(
-        answer,
-        7,
-        slips=[
-            (14, "that is the size after the convolution; the pooling halves it once more"),
-            (
-                6,
-                "does the padding stand on both sides (2p), and is the + 1 there, for the place "
-                "where the window begins?",
-            ),
-            (
-                6.5,
-                "pooling drops what is left over; and does the padding stand on both sides (2p), "
-                "and is the + 1 there?",
-            ),
-            (6.75, "half a step is not made; and the + 1 is missing"),
-            (
-                13,
-                "the pooling is missing; and check that the padding counts on both sides and that "
-                "the + 1 is there",
-            ),
-            (8, "half a step is not made: round down"),
-            (3, "pool once, not twice"),
-            (11, "the padding adds 3 on both sides; and the pooling is missing"),
-            (5, "the padding adds 3 pixels on both sides"),
-            (13.5, "half a step is not made; round down, and then pool"),
-            (7.25, "half a step is not made: round down before adding 1"),
-            (14.5, "half a step is not made: round down; and then pool"),
-            (49, "that is the number of places; the number of rows is asked"),
-            (28, "a stride of 2 takes every second place"),
-        ],
-    )
-
-
-@exercise("08.count")
-def count(answer: Any) -> None:
-    expect_number(
-        answer,
-        18_496,
-        rtol=1e-9,
-        slips=[
-            (18_432, "the biases are missing, one for each filter"),
-            (18_464, "a bias belongs to each filter that comes out: 64, not 32"),
-            (640, "a filter has 9 weights for each of the channels that come in"),
-            (576, "a filter has 9 weights for each channel that comes in; and a bias"),
-            (6_208, "a kernel of 3 is a square of 3 × 3 weights"),
-            (20_480, "one bias per filter, not one per filter and channel"),
-            (2_112, "32 times 64 pairs of channels, with 9 weights each"),
-            (
-                320,
-                "a filter for each channel that comes out, with 9 weights for each that comes in",
-            ),
-        ],
-    )
-
-
-@exercise("08.frame")
-def frame(answer: Any) -> None:
-    expect_number(
-        answer,
-        4 / 9 * PAPER,
-        rtol=0.01,
-        slips=[
-            (PAPER, "that holds in the middle; in the corner a part of the window is padding"),
-            (6 / 9 * PAPER, "that is a pixel at the side; in the corner only four places are page"),
-            (5 / 9 * PAPER, "five places are padding and four are page, not the other way round"),
-            (4 * PAPER, "each weight is 1/9"),
-            (-4 / 9 * PAPER, "paper is negative after normalizing"),
-            (4 / 9, "that is the share of the window that lies on the page; what is on it?"),
-            (0.0, "four of the nine places lie on the page"),
-        ],
-    )
+in_data("08.size", "08.count", "08.frame")
 
 
 @exercise("08.unpooled")

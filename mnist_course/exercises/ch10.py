@@ -6,47 +6,10 @@ import numpy as np
 
 from mnist_course.by_hand.losses import softmax
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("10.mass")
-def mass(answer: Any) -> None:
-    expect_array(
-        answer,
-        [1.5, 2.625],
-        rtol=2e-3,
-        slips=[
-            ([2.625, 1.5], "the row comes first, then the column"),
-            ([1.5, 2], "that is the middle of the box; each pixel counts as much as its ink"),
-            ([1.25, 2.25], "each pixel counts as much as its ink, not once"),
-            ([1, 1.5], "that is the middle of the picture; where is the ink?"),
-            ([2.5, 3.625], "rows and columns count from 0"),
-            ([3, 5.25], "divide by all the ink, 8, not by the number of inked pixels"),
-            ([12, 21], "these are the sums; divide by all the ink, 8"),
-            ([4, 7], "divide by all the ink, 8, not by the number of rows"),
-        ],
-    )
-
-
-@exercise("10.box")
-def box(answer: Any) -> None:
-    expect_array(
-        answer,
-        [20, 3],
-        rtol=0,
-        atol=1e-9,
-        slips=[
-            ([20, 20], "the box is the limit; the proportions of the digit are kept"),
-            ([3, 20], "height first, then width; this digit stands upright"),
-            ([28, 28], "that is the whole image; the digit is scaled into a box of 20×20"),
-            ([28, 4], "the longer side becomes 20, not 28"),
-            ([28, 4.2], "the longer side becomes 20, not 28"),
-            ([133.3, 20], "the longer side has to fit, too"),
-            ([240, 36], "these are the pixels of the photo; scale them"),
-            ([133, 20], "the longer side has to fit, too"),
-            ([240 * 20 / 36, 20], "the longer side has to fit, too"),
-        ],
-    )
+in_data("10.mass", "10.box")
 
 
 @exercise("10.temperature")

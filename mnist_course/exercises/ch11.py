@@ -9,55 +9,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from mnist_course.doctor import Program, examine_program
-from mnist_course.exercises.expect import as_array, call, expect_array, expect_choice
-from mnist_course.exercises.expect import expect_number as number
+from mnist_course.exercises.expect import as_array, call, expect_array
+from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-
-@exercise("11.letters")
-def letters(answer: Any) -> None:
-    number(
-        answer,
-        math.log(26),
-        rtol=2e-3,
-        slips=[
-            (math.log(10), "that is for ten classes; here there are 26"),
-            (math.log2(26), "that is the logarithm to the base 2; PyTorch uses the natural one"),
-            (math.log10(26), "that is the logarithm to the base 10; PyTorch uses the natural one"),
-            (-math.log(26), "the size is right; a cross-entropy is never negative"),
-            (1 / 26, "that is the probability of each letter; the loss is minus its logarithm"),
-            (26, "that is the number of letters; the loss is a logarithm"),
-        ],
-    )
-
-
-@exercise("11.flat")
-def flat(answer: Any) -> None:
-    expect_choice(
-        answer,
-        "b",
-        {
-            "a": "then it could not have fallen to 1.2 within 20 steps",
-            "c": "unshuffled batches make the loss jump; they do not hold it there",
-            "d": "with a second softmax the loss stays above 1.461, and cannot reach 1.2",
-        },
-    )
-
-
-@exercise("11.scale")
-def scale(answer: Any) -> None:
-    number(
-        answer,
-        0.0131 * 32,
-        rtol=2e-3,
-        slips=[
-            (0.0131, "that is the printed number; each batch was divided by 32 once too often"),
-            (0.0131 / 32, "the other way round: the printed number is too small already"),
-            (0.0131 * 10, "the number of classes has no part in it"),
-            (0.0131 * 32**2, "once is enough: the batch mean itself is right"),
-            (0.0131 * 1_000, "the number of examples cancels: sum of means over count"),
-        ],
-    )
+in_data("11.letters", "11.flat", "11.scale")
 
 
 @exercise("11.fourth")

@@ -1,0 +1,61 @@
+"""Exercises that ask for numbers or a choice: what is right, and what slips are told, is data.
+
+It stands in ``chNN.yaml`` beside the functions of ``chNN.py``, so that a page can read it, too.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mnist_course.exercises.expect import expect_array, expect_choice, expect_number
+from mnist_course.exercises.judge import exercise
+
+
+@functools.cache
+def load_answers(chapter: str) -> dict[str, dict[str, Any]]:
+    """Return what a chapter's exercises accept, as far as it is data.
+
+    Parameters
+    ----------
+    chapter : str
+        Two digits, as in ``"04"``.
+
+    Returns
+    -------
+    dict
+        Exercise to its entry: ``number``, ``array`` or ``choice``; how near (``rtol``, ``atol``);
+        ``slips``, each with the value ``got`` and its ``reply``; ``replies`` to other choices.
+    """
+    path = Path(__file__).with_name(f"ch{chapter}.yaml")
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def in_data(*names: str) -> None:
+    """Register exercises whose answers are data; the place of this call is their place in order.
+
+    Parameters
+    ----------
+    *names : str
+        As in ``"04.guess"``.
+    """
+    for name in names:
+        entry = load_answers(name.split(".")[0])[name]
+        exercise(name)(functools.partial(_compare, entry))
+
+
+def _compare(entry: dict[str, Any], answer: Any) -> None:
+    """Judge one answer."""
+    if "choice" in entry:
+        expect_choice(answer, entry["choice"], entry["replies"])
+        return
+    options = {key: entry[key] for key in ("rtol", "atol", "unit") if key in entry}
+    options["slips"] = [(slip["got"], slip["reply"]) for slip in entry.get("slips", ())]
+    if "number" in entry:
+        expect_number(answer, entry["number"], **options)
+    else:
+        expect_array(answer, entry["array"], **options)
