@@ -16,7 +16,9 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 UV := uv==0.13.9
+TYPESCRIPT := typescript@5.9.3
 INSTALLED := .venv/.installed
+TSC := .venv/typescript/node_modules/typescript/bin/tsc
 CODE := $(wildcard mnist_course/*.* mnist_course/*/*.*)
 CHAPTERS := $(wildcard notebooks/*.py)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -24,14 +26,14 @@ PAGES := _config.yml _toc.yml $(wildcard book/* book/*/* book/*/draw/*)
 TESTS := $(wildcard tests/*.py tests/*/*.py tests/*.cfg)
 BOOK := _build/html/index.html
 # What the results of the tests depend on besides files: other data or another device, other stamp.
-CHOICE := $(shell printf '%s' '$(MNIST_COURSE_DATA)|$(MNIST_COURSE_DEVICE)' | cksum | cut -d' ' -f1)
+CHOICE := $(shell printf '%s' '$(MNIST_COURSE_DATA)|$(MNIST_COURSE_FASHION)|$(MNIST_COURSE_DEVICE)' | cksum | cut -d' ' -f1)
 STAMPS := _build/passed/$(CHOICE)
 
-.PHONY: course test lab book notebooks lint unit nbval browser clean install help
+.PHONY: course test lab book notebooks lint unit nbval browser clean distclean install help
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
-	@echo "also: make lab | book | notebooks | lint | unit | nbval | browser | clean"
+	@echo "also: make lab | book | notebooks | lint | unit | nbval | browser | clean | distclean"
 
 course: $(INSTALLED)
 	@status=0; $(PY) -m mnist_course run || status=$$?; \
@@ -74,25 +76,37 @@ $(BOOK): $(INSTALLED) $(NOTEBOOKS) $(PAGES) $(CODE)
 	  { grep -E "WARNING|ERROR|Error" _build/book.log; echo "The whole log: _build/book.log"; exit 1; }
 	@touch $@
 
-$(STAMPS)/lint: $(INSTALLED) $(CODE) $(CHAPTERS) $(TESTS) $(wildcard book/_ext/*.py benchmarks/*.py)
+# TypeScript reads the types that stand in the comments of the page's JavaScript; nothing is compiled.
+$(TSC): $(INSTALLED)
+	@$(BIN)/npm install --silent --no-audit --no-fund --prefix .venv/typescript $(TYPESCRIPT)
+	@touch $@
+
+$(STAMPS)/lint: $(INSTALLED) $(TSC) $(CODE) $(CHAPTERS) $(TESTS) \
+  $(wildcard book/_ext/*.py book/_static/*.json book/_static/*/*.js benchmarks/*.py)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/node $(TSC) --project book/_static/jsconfig.json
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/unit: $(INSTALLED) $(CODE) $(CHAPTERS) $(NOTEBOOKS) $(TESTS) $(PAGES)
-	$(PY) -m pytest -q -n 2 --dist loadfile -m "not browser" tests
+	$(PY) -m pytest -q -n auto --dist loadfile -m "not browser" tests
 	@mkdir -p $(@D) && touch $@
 
 # Strict comparison of all outputs on real MNIST and a CPU; elsewhere see tests/nbval_mode.py.
 $(STAMPS)/nbval: $(INSTALLED) $(CODE) $(NOTEBOOKS) tests/nbval_mode.py tests/nbval.cfg
 	$(PY) -m pytest -q -p tests.nbval_mode --nbval --nbval-current-env \
-	  --nbval-sanitize-with tests/nbval.cfg -W default -n 2 --dist loadfile notebooks
+	  --nbval-sanitize-with tests/nbval.cfg -W default -n auto --dist loadfile notebooks
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/browser: $(BOOK) tests/conftest.py tests/test_browser.py tests/test_draw.py tests/test_lab.py
 	$(PY) -m pytest -q -m browser tests/test_browser.py tests/test_draw.py tests/test_lab.py
 	@mkdir -p $(@D) && touch $@
 
+# What was made; `distclean` also takes the environment, which takes minutes to set up again.
 clean:
-	rm -rf _build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+distclean: clean
+	rm -rf .venv *.egg-info

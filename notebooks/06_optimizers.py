@@ -12,7 +12,7 @@
 #
 # Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Between the smallest and the largest lies a factor of 160. Can all three be right?
 #
-# Give the three settings the same layer, the same normalized digits in batches of 256 (two of the tutorials use 64), and one pass. The first reads 86 % of the validation digits, the second 89 %, and the third anything between 75 and 89 %, depending on the shuffle. A better one reads 91 %. By the end of this page you can say *before training* where to look for it, and what the third tutorial mistook for the machine. You will
+# Give the three settings the same layer, the same normalized digits in batches of 256 (two of the tutorials use 64), and one pass. The first reads about 86 % of the validation digits, the second 89 %, and the third anything between 70 and 90 %, depending on the shuffle. A better one reads 91 %. By the end of this page you can say *before training* where to look for it, and what the third tutorial mistook for the machine. You will
 #
 # * work out how long a step may be, and watch what happens one hair beyond,
 # * write momentum in the two ways in which people write it, and catch them disagreeing,
@@ -767,8 +767,9 @@ for batch_size in (len(y_train), 4096, 256, 16):
 full = evaluate(*train(families["SGD"](0.05), batch_size=len(y_train))[:2])
 rough = evaluate(*train(families["SGD"](0.05), batch_size=256)[:2])
 if digits.is_mnist:
-    assert f"{100 * full[1]:.1f} {100 * rough[1]:.1f}" == "72.7 90.1"
-    assert rough[0] < valid_loss < 1.1 * rough[0] < 0.3 * full[0]
+    assert abs(full[1] - 0.73) < 0.025 and abs(rough[1] - 0.90) < 0.025
+    assert rough[0] < 0.3 * full[0]
+    assert rough[0] < valid_loss < full[0]
 assert full[0] < np.log(10)
 
 # %% [markdown]
@@ -823,7 +824,7 @@ sources = {
     "0.8": families["SGD"](0.8),
 }
 
-# %%
+# %% tags=["nbval-within-15"]
 sources = {name: three_runs(make) for name, make in sources.items()}
 for name, runs in sources.items():
     print(f"{name:<18} accuracy {(100 * runs[:, 1]).round()} %")
@@ -831,14 +832,14 @@ for name, runs in sources.items():
 # %% tags=["remove-cell"]
 low, middle, high = (100 * runs[:, 1] for runs in sources.values())
 if digits.is_mnist:
-    assert (abs(low - 86) < 0.5).all() and (abs(middle - 89) < 0.5).all()
-    assert 70 < high.min() < 80 and 86 < high.max() < 90
+    assert (abs(low - 86) < 2.5).all() and (abs(middle - 89) < 2.5).all()
+    assert 60 < high.min() < high.max() < 92.5
     best_accuracy = max(
         runs[:, :, 1].mean(axis=1).max() for runs in sweep.values()
     )
-    assert 0.908 < best_accuracy < 0.918
+    assert abs(best_accuracy - 0.913) < 0.012
 
-# %% mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to between 8 and 200. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
+# %% mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to tens and hundreds. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
 figure, ax = plt.subplots(figsize=(7.6, 4.4))
 for name, look in zip(sweep, ("SGD, lr 0.97", "momentum", "Adam")):
     values, mean = sweep[name][:, :, 0], loss_of[name]  # (11, 3), (11,)
@@ -862,16 +863,20 @@ plots.show(figure, "sweep")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert [f"{lr:.1g}" for lr in best_lr.values()] == ["0.1", "0.03", "0.003"]
+    near = [f"{lr:.1g}" for lr in best_lr.values()]
+    assert near in (["0.1", "0.03", "0.003"], ["0.1", "0.01", "0.003"])
+    at_003 = loss_of["momentum 0.9"][5]
+    assert at_003 < 1.01 * loss_of["momentum 0.9"].min()
     shifted = loss_of["momentum 0.9"][:5] / loss_of["SGD"][2:7]
-    assert np.abs(shifted - 1).max() < 0.05
+    assert np.abs(shifted - 1).max() < 0.06
     lowest = [v.min() for v in loss_of.values()]
-    assert [f"{v:.2f}" for v in lowest] == ["0.33", "0.31", "0.31"]
-    assert 1.06 < max(lowest) / min(lowest) < 1.09
+    assert 0.27 < min(lowest) < max(lowest) < 0.36
+    assert 1.03 < max(lowest) / min(lowest) < 1.11
     for v in loss_of.values():
         k = v.argmin()  # two places in the grid are a factor of ten
         assert min(v[k - 2], v[k + 2]) > 1.12 * v[k]
-    assert loss_of["SGD"][-1] > 8 and 150 < loss_of["Adam"][-1] < 250
+        assert v[-1] > 8
+    assert 100 < loss_of["Adam"][-1] < 300
 for values in loss_of.values():
     assert values.min() < np.log(10) and values[-1] > 3 * values.min()
 
@@ -884,7 +889,7 @@ for values in loss_of.values():
 #
 # *What does momentum 0.9 do?* Compare its left half with that of SGD: it is the same curve, shifted by a factor of ten. Steps ten times as long, as {numref}`fig-two-momenta` showed; where steps are too short, that is all that momentum does. So learning rates of different optimizers cannot be compared. Whoever adds momentum 0.9 to a good rate should divide it by ten, and search from there.
 #
-# *Which optimizer wins?* At their best, the losses are 0.33, 0.31 and 0.31: 7 % between the optimizers. A factor of ten in the learning rate, up or down, costs any of them more than that. Adam's best rate is another number again, 0.003, because its steps are measured in another unit.
+# *Which optimizer wins?* At their best, there are about 7 % between the losses of the three. A factor of ten in the learning rate, up or down, costs any of them more than that. Adam's best rate is another number again, 0.003, because its steps are measured in another unit.
 #
 # ## What the machine has to do with it
 #
@@ -901,15 +906,15 @@ for seed in range(3):
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert max(raw_losses) < 0.36 and accuracy > 0.895
-    assert abs(np.mean(raw_losses) - 0.346) < 0.004
-    assert abs(loss_of["SGD"].min() - 0.331) < 0.004
+    assert max(raw_losses) < 0.40 and accuracy > 0.88
+    assert max(raw_losses) < 1.05 * min(raw_losses)
+    assert 1 < np.mean(raw_losses) / loss_of["SGD"].min() < 1.1
 assert np.isfinite(valid_loss)
 
 # %% [markdown]
 # The same rate, three times the same good result. 0.8 was never a property of a computer. It belongs to a model and its pixels.
 #
-# At 0.8 raw ink does almost as well as normalized ink at its own best: a loss of 0.35 against 0.33. One mean and one scale for all 784 pixels move the valley and change its unit; they cannot make it round, as they could for a single $x$. For that, momentum and Adam stay useful even in the first layer.
+# At 0.8 raw ink does almost as well as normalized ink at its own best: its loss is only a few percent larger. One mean and one scale for all 784 pixels move the valley and change its unit; they cannot make it round, as they could for a single $x$. For that, momentum and Adam stay useful even in the first layer.
 #
 # Still, somebody may have seen a difference between two machines. Let us look for one. The next cell trains the same layer a second time, with PyTorch, on the best device that it finds; order of the batches, start and rate are the same. These three lines are in every PyTorch training loop: `zero_grad`, because `backward` *adds* to what is in `.grad`; `backward`, which computes the gradients; and `step`, our subject.
 
@@ -952,24 +957,25 @@ for lr in (0.05, 0.8):
     layer = zero_layer()
     train_torch(layer, lr)
     W, b = (p.detach().cpu().numpy() for p in layer.parameters())
-    theirs = evaluate(W, b)[0]
-    ours = evaluate(*train(families["SGD"](lr))[:2])[0]
-    drift[lr] = abs(theirs - ours)
-    print(f"lr {lr:<4}  ours {ours:.3f}  PyTorch's {theirs:.3f}")
+    W_ours, b_ours, _ = train(families["SGD"](lr))
+    theirs, ours = evaluate(W, b)[0], evaluate(W_ours, b_ours)[0]
+    drift[lr] = np.abs(W - W_ours).max()
+    print(f"lr {lr:<4}  loss {ours:.3f}, PyTorch's {theirs:.3f}", end="")
+    print(f"  largest gap of a weight {drift[lr]:.0e}")
 
 # %% tags=["remove-cell"]
-assert drift[0.05] < 0.005
+assert drift[0.05] < 1e-5
 if digits.is_mnist:
-    assert drift[0.8] > 3 * drift[0.05]
+    assert drift[0.8] >= 100 * drift[0.05]
 
 # %% [markdown]
-# At 0.05 the two programs agree to three decimals. At 0.8 they do not. Both round their sums in the seventh digit, each in its own way. Below the limit every step shrinks such a difference; above it every step *multiplies* it, as it multiplies the distance from the minimum. So the result depends on the machine if the rate is too high. That may be what the tutorial saw.
+# At 0.05 the two programs agree: no weight differs by more than rounding. At 0.8 the weights are a thousand times as far apart, or more, and often the losses show it. Both round their sums in the seventh digit, each in its own way. Below the limit every step shrinks such a difference; above it every step *multiplies* it, as it multiplies the distance from the minimum. So the result depends on the machine if the rate is too high. That may be what the tutorial saw.
 #
 # ## Too high, too low, and how to tell
 #
 # Here is what you see if you print the loss of each batch. The last curve is a network with one hidden layer of ReLU units, of which {ref}`chapter 7 <ch-mlp>` has more to say; it fails in a way of its own.
 
-# %%
+# %% tags=["nbval-within-12"]
 torch.manual_seed(0)
 hidden = nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
 hidden = hidden.to(where)
@@ -985,7 +991,7 @@ print(f"{awake} of the 64 hidden units still answer to any picture")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert awake < 16
+    assert awake < 28
     assert (
         abs(np.median(curves["lr 5, hidden layer: dead"][-50:]) - np.log(10))
         < 0.1
@@ -993,9 +999,10 @@ if digits.is_mnist:
     assert np.median(curves["lr 10: too high"][-50:]) > 3
     assert 1.4 < np.mean(curves["lr 0.0003: too low"][-20:]) < 2.0
     assert np.mean(curves["lr 0.1: good"][-20:]) < 0.45
+    assert max(curves["lr 5, hidden layer: dead"]) > 50
 assert abs(curves["lr 0.1: good"][0] - np.log(10)) < 1e-4
 
-# %% mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike above 1,000, then a flat line at 2.3 with rare spikes"}}
+# %% mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike of hundreds or thousands, then a flat line at 2.3 with rare spikes"}}
 figure, panels = plt.subplots(
     1, 4, figsize=(8.8, 2.9), sharex=True, sharey=True
 )
@@ -1010,7 +1017,7 @@ panels[0].set_ylabel("loss of the batch")
 plots.show(figure, "too high")
 
 # %% [markdown]
-# Four pictures in {numref}`fig-too-high` to remember, each with a dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line, in the right direction, some three hundred times too slow. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, several times worse than knowing nothing, and no end to them. *Too high, with a hidden layer*: an explosion in the first steps pushes nearly all ReLU units so far down that they answer 0 to every picture. Then their gradients are 0 too, and what is left is a line at 2.30 with a few spikes. It looks calm, and it is dead.
+# Four pictures in {numref}`fig-too-high` to remember, each with a dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line, in the right direction, some three hundred times too slow. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, several times worse than knowing nothing, and no end to them. *Too high, with a hidden layer*: an explosion in the first steps pushes most of the ReLU units so far down that they answer 0 to every picture. Then their gradients are 0 too, and what is left is a line at 2.30 with a few spikes. It looks calm, and it is dead.
 #
 # One more kind of failure needs a loss that nothing holds back. In the valley at three times the limit, a step multiplies the distance by −5:
 
@@ -1043,7 +1050,7 @@ except ValueError as error:
 #
 # A large rate is good at the start, when the way is long, and bad at the end, when the noise of the batches keeps throwing the weights about. So let it fall. The simplest schedule is a straight line from the full rate to almost 0 at the last step. Each optimizer gets its best rate of the sweep and the next higher one, for two passes and three shuffles:
 
-# %%
+# %% tags=["nbval-within-5%"]
 schedules = {"constant": None, "falling": lambda done: 1 - done}
 results = {}
 for name in progress(best_lr, "schedules"):
@@ -1059,27 +1066,25 @@ for name in progress(best_lr, "schedules"):
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    for (name, lr, kind), (value, _) in results.items():
-        if kind == "falling":
-            better = value < results[name, lr, "constant"][0]
-            assert better == ((name, lr) != ("SGD", 0.1)), (name, lr)
-    winner = min(results, key=lambda key: results[key][0])
+    value = {key: loss for key, (loss, _) in results.items()}
+    for name, lr in best_lr.items():
+        low, high = round(lr, 3), round(lr * 10**0.5, 3)
+        assert value[name, high, "falling"] < value[name, high, "constant"]
+        # at 0.01, where momentum is sometimes best, no step is too long either
+        too_short = (name, low) in [("SGD", 0.1), ("momentum 0.9", 0.01)]
+        better = value[name, low, "falling"] < value[name, low, "constant"]
+        assert better == (not too_short), (name, lr)
+        gain = value[name, low, "falling"] - value[name, high, "falling"]
+        assert gain > (-0.01 if name == "momentum 0.9" else 0)
+    winner = min(value, key=value.get)
     assert winner == ("Adam", 0.01, "falling")
-    percent = {key: f"{100 * acc:.1f}" for key, (_, acc) in results.items()}
-    assert percent["Adam", 0.01, "constant"] == "90.3"
-    assert percent["Adam", 0.01, "falling"] == "92.1"
-    for name, lr in [("SGD", 0.1), ("momentum 0.9", 0.032), ("Adam", 0.003)]:
-        higher = round(best_lr[name] * 10**0.5, 3)
-        assert (
-            results[name, higher, "falling"][0]
-            < results[name, lr, "falling"][0]
-        )
-    constant = [a for k, a in percent.items() if k[2] == "constant"]
-    assert max(constant) == "91.2"
+    assert all(value[winner] < loss for k, loss in value.items() if k != winner)
+    assert abs(results["Adam", 0.01, "constant"][1] - 0.90) < 0.02
+    assert abs(results[winner][1] - 0.92) < 0.012
 assert len(results) == 12
 
 # %% [markdown]
-# The falling rate is better in every row but the first, where the steps were none too long, and shorter ones do not get as far. For Adam at 0.01 the same two passes give 90.3 % with a constant rate and 92.1 % with a falling one; the best of the constant ones is 91.2 %. And the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
+# The falling rate is better in every row but the first, where the steps were none too long, and shorter ones do not get as far. For Adam at 0.01 the same two passes give about 90 % with a constant rate and 92 % with a falling one, and its loss is the lowest of all twelve. And for SGD and Adam the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
 #
 # The other half of many schedules is a **warm-up**: rise from almost nothing during the first steps. Training with very large batches needs it {cite}`goyal2017accurate`. Does one layer?
 
@@ -1097,7 +1102,7 @@ print(f"with warm-up {warm[:, 0].round(3)}, without {cold[:, 0].round(3)}")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert np.abs(warm[:, 0] - cold[:, 0]).max() < 0.004
+    assert np.abs(warm[:, 0] - cold[:, 0]).max() < 0.006
 
 # %% [markdown]
 # It does not: whatever the difference, it is in the third decimal. Keep a tool where it was measured to help.
@@ -1122,7 +1127,7 @@ print(f"test {mean:.1f} ± {sd:.1f} %, training {np.mean(known):.1f} % (3 runs)"
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 92.0 < mean < 92.8 and sd < 0.25
+    assert 92.0 < mean < 92.9 and sd < 0.4
     assert f"{np.mean(known):.0f}" == "93"
 assert mean > 70
 
@@ -1142,10 +1147,10 @@ for num_epochs, layer in {2: (W, b), 10: longer[:2]}.items():
 # %% tags=["remove-cell"]
 more_seen, more_unseen = np.subtract(gained[1], gained[0])
 if digits.is_mnist:
-    assert 0.7 < more_seen < 1.3 and abs(more_unseen) < 0.35
+    assert 0.6 < more_seen < 1.3 and more_unseen < more_seen
 
 # %% [markdown]
-# Eight more passes bring the accuracy on the *training* pictures up by about a point, and that on the validation pictures hardly at all. More steps, or better ones, help little. This layer needs to be able to say more.
+# Eight more passes bring the accuracy on the *training* pictures up by about a point, and that on the validation pictures by less, if at all. More steps, or better ones, help little. This layer needs to be able to say more.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -1430,11 +1435,11 @@ if digits.is_mnist:
     start = largest_curvature(gradient, places["start"], 20)
     after = largest_curvature(gradient, places["after"].astype(float), 20)
     assert abs(2 / start - forecast) < 0.002
-    assert abs(start - 25.4) < 0.1 and abs(after - 10.6) < 0.3
-    assert start / after > 2.2
+    assert abs(start - 25.3) < 0.7 and abs(after - 10.4) < 1.0
+    assert start / after > 2.1
 
 # %% [markdown]
-# The limit more than doubles. At our rate of 0.1 the curvature falls from 25.4 to 10.6, and the limit rises from 0.08 to 0.19. Where the model is sure, $p(1 - p)$ is small, and the valley is flatter. That is why 0.1 works, although the forecast at the start was 0.08.
+# The limit more than doubles. At our rate of 0.1 the curvature falls from 25 to less than half of that, and the limit rises from 0.08 to about 0.2. Where the model is sure, $p(1 - p)$ is small, and the valley is flatter. That is why 0.1 works, although the forecast at the start was 0.08.
 
 # %% [markdown]
 # :::{solution-end}

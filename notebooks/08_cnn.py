@@ -79,7 +79,7 @@ from mnist_course.training.recipes import NESTEROV, one_cycle
 half = half_precision(where)
 
 
-def train(make_model, X, num_epochs=2, augment=None, picked=train_part):
+def train(make_model, X, num_epochs=1, augment=None, picked=train_part):
     set_seed(0)
     model = make_model().to(where, memory_format=torch.channels_last)
     optimizer = NESTEROV(model.parameters())
@@ -119,12 +119,12 @@ print(f"in place {mlp_in_place:.1f} %, shuffled {mlp_in_disorder:.1f} %")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert abs(mlp_in_place - 97.6) < 0.4 and abs(mlp_in_disorder - 97.6) < 0.4
-    assert abs(mlp_in_place - mlp_in_disorder) < 0.5
+    assert abs(mlp_in_place - 97) < 0.8 and abs(mlp_in_disorder - 97) < 0.8
+    assert abs(mlp_in_place - mlp_in_disorder) < 0.7
 assert mlp_in_place > 30
 
 # %% [markdown]
-# About 97.6 % both times. Was this to be expected? Look at the first layer. Each hidden unit is a sum over the pixels, and a sum does not care in which order it is added up. So take the trained network, put the *columns of its first weight matrix* into the same order, and show it shuffled digits:
+# About 97 % both times, after a single pass. Was this to be expected? Look at the first layer. Each hidden unit is a sum over the pixels, and a sum does not care in which order it is added up. So take the trained network, put the *columns of its first weight matrix* into the same order, and show it shuffled digits:
 
 # %%
 import copy
@@ -403,11 +403,11 @@ print(f"{source_accuracy:.1f} % of the validation digits")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 97.5 < source_accuracy < 98.5
+    assert 97.3 < source_accuracy < 98.6
 assert source_accuracy > 20
 
 # %% [markdown]
-# About 98 % after one pass, where the network of chapter 7 took two for about 97.6 %. What it reaches in batches of 16 stands on the {ref}`results page <results>`: five of its ten epochs, because on validation digits the later ones brought nothing.
+# About 98 % after one pass, where the network of chapter 7 had about 97 %. What it reaches in batches of 16 stands on the {ref}`results page <results>`: five of its ten epochs, because on validation digits the later ones brought nothing.
 #
 # A few of its lines are worth a look. It flattens the maps with `x.view(n, -1)`. That fails as soon as someone speeds the network up with `channels_last`:
 
@@ -554,13 +554,13 @@ if digits.is_mnist:
     cut = images[..., :5], images[..., -5:], images[:, :5], images[:, -5:]
     cut = [part.sum(dtype=float) / images.sum(dtype=float) for part in cut]
     assert 0.015 < np.mean(cut) < 0.025
-    assert abs(by_shift["MLP"][4] - 30) < 6
-    assert abs(by_shift["tutorial's CNN"][4] - 50) < 8
+    assert abs(by_shift["MLP"][4] - 26) < 8
+    assert abs(by_shift["tutorial's CNN"][4] - 50) < 10
 for row in by_shift.values():
     assert row[5] < row[0]
 
 # %% [markdown]
-# Both fall. Four pixels, a seventh of the picture, bring the MLP down to about 30 %, and the network with convolutions to about 50 %. Its maps did move along. But behind them stands a dense layer with weights of its own for each of 10×10 places, and it has only ever seen digits in the middle. **Convolutions carry a shift through; they do not take it away.** To become indifferent to it, a network has to forget where things are, or it has to be shown.
+# Both fall. Four pixels, a seventh of the picture, bring the MLP down to about a quarter, and the network with convolutions to about a half. Its maps did move along. But behind them stands a dense layer with weights of its own for each of 10×10 places, and it has only ever seen digits in the middle. **Convolutions carry a shift through; they do not take it away.** To become indifferent to it, a network has to forget where things are, or it has to be shown.
 #
 # ## Change the digits, keep the labels
 #
@@ -602,17 +602,17 @@ for name, change in {"plain": None, "augmented": augment}.items():
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert len(thousand) == 1_000
-    assert gains["plain"][0] > 99.9 and gains["augmented"][0] > 99.5
-    assert 95.5 < gains["plain"][1] < 96.8
-    assert 97.2 < gains["augmented"][1] < 98.3
+    assert gains["plain"][0] > 99.8 and gains["augmented"][0] > 99
+    assert 95 < gains["plain"][1] < 97.2
+    assert 97.2 < gains["augmented"][1] < 98.6
     left = (100 - gains["augmented"][1]) / (100 - gains["plain"][1])
-    assert 0.4 < left < 0.75
+    assert 0.35 < left < 0.8
 assert gains["plain"][0] > 50
 
 # %% [markdown]
-# Both know their thousand digits by heart. On digits that they have not seen, the plain run is right for about 96 %, the augmented one for nearly 98 %: of ten mistakes, about four are gone, and nobody had to label a single digit for it.
+# Both know their thousand digits by heart. On digits that they have not seen, the plain run is right for about 96 %, the augmented one for about 98 %: of ten mistakes, four or five are gone, and nobody had to label a single digit for it.
 #
-# With 55,000 digits there is less to gain, because the writers have supplied most of the variety themselves. Two passes over all of them, plain and augmented, and then the shifts again:
+# With 55,000 digits there is less to gain, because the writers have supplied most of the variety themselves. One pass over all of them, plain and augmented, and then the shifts again:
 
 # %% tags=["nbval-ignore-output"]
 plain = train(models.small_cnn, X)
@@ -626,12 +626,11 @@ for name, model in {"plain": plain, "augmented": augmented}.items():
 # %% tags=["remove-cell"]
 two = [accuracy(m, X_valid, y_valid) for m in (plain, augmented)]
 if digits.is_mnist:
-    assert abs(two[0] - 99) < 0.3 and abs(two[1] - 99) < 0.3
-    assert abs(two[0] - two[1]) < 0.35 and len(y_valid) / 1000 == 5
-    assert 76 < by_shift["small CNN"][4] < 91
-    assert 90 < by_shift["small, augmented"][4] < 97
-    assert by_shift["small, augmented"][3] > 96.5
-    assert by_shift["small CNN"][4] - by_shift["tutorial's CNN"][4] > 20
+    assert abs(two[0] - 98.8) < 0.5 and abs(two[1] - 98.8) < 0.5
+    assert abs(two[0] - two[1]) < 0.6 and len(y_valid) / 1000 == 5
+    assert 70 < by_shift["small CNN"][4] < 90
+    assert 84 < by_shift["small, augmented"][4] < 96
+    assert by_shift["small CNN"][4] - by_shift["tutorial's CNN"][4] > 15
     for d in (3, 4, 5):
         heights = [row[d] for row in by_shift.values()]
         assert heights == sorted(heights)
@@ -651,10 +650,10 @@ fit(pooled, adam, batches, num_epochs=1, half=half, log=None)
 pooled_by_shift = accuracy_by_shift(pooled)
 if digits.is_mnist:
     assert pooled[:6](X_some[:1]).shape == (1, 20, 3, 3)
-    assert 53 < pooled_by_shift[4] < 66
+    assert 51 < pooled_by_shift[4] < 70
     assert pooled_by_shift[4] > by_shift["tutorial's CNN"][4] + 3
 
-# %% mystnb={"figure": {"name": "fig-shift-accuracy", "caption": "Accuracy on 1,000 validation digits against the distance by which they are shifted, mean of four directions. Above: one of the digits, shifted to the right by as many pixels."}, "image": {"alt": "Four falling curves over shifts of 0 to 5 pixels, all starting near 99 percent. At four pixels the MLP is near 30, the tutorial's network near 50, the small network near 84 and the augmented one near 94 percent. Above them six pictures of a zero that moves to the right"}}
+# %% mystnb={"figure": {"name": "fig-shift-accuracy", "caption": "Accuracy on 1,000 validation digits against the distance by which they are shifted, mean of four directions. Above: one of the digits, shifted to the right by as many pixels."}, "image": {"alt": "Four falling curves over shifts of 0 to 5 pixels, all starting near 99 percent. At four pixels the MLP is near 25, the tutorial's network near 50, the small network near 80 and the augmented one near 90 percent. Above them six pictures of a zero that moves to the right"}}
 figure, ax = plt.subplots(figsize=(7.4, 4))
 styles = ("s--", "D:", "^-.", "o-")
 for (name, row), style in zip(by_shift.items(), styles):
@@ -670,9 +669,9 @@ for d in distances:
 plots.show(figure, "shift accuracy")
 
 # %% [markdown]
-# On digits that stand where they should, augmentation has bought nothing here: about 99 % with and without. (A tenth of a point more or less would be five digits, and a difference as small as that 5,000 digits cannot show.) What it costs is time: a little for every batch, and more passes, because it pays where the same digits come back often, as in the forty passes above. The course's best network makes 32.
+# On digits that stand where they should, augmentation has bought nothing here: nearly 99 % with and without. (A tenth of a point more or less is five digits, and a difference as small as that 5,000 digits cannot show.) What it costs is time: a little for every batch, and more passes, because it pays where the same digits come back often, as in the forty passes above. The course's best network makes 32.
 #
-# On shifted digits the picture is another. In {numref}`fig-shift-accuracy` the augmented network still reads about 94 % at four pixels, although no digit was shifted by more than about 1.5 along each axis in training. But look at the curve below it. The small network *without* augmentation keeps about 84 %, where the tutorial's keeps about 50. One reason is that in front of its dense layer stand maps of 3×3, where the tutorial has 10×10: it has forgotten more of where things are. It is not the only reason. Pool the tutorial's maps down to 3×3, train again, and it reads about 60 %.
+# On shifted digits the picture is another. In {numref}`fig-shift-accuracy` the augmented network still reads about 90 % at four pixels, although no digit was shifted by more than about 1.5 along each axis in training. But look at the curve below it. The small network *without* augmentation keeps about 80 %, where the tutorial's keeps about 50. One reason is that in front of its dense layer stand maps of 3×3, where the tutorial has 10×10: it has forgotten more of where things are. It is not the only reason. Pool the tutorial's maps down to 3×3, train again, and it reads about 60 %, not 80.
 #
 # ## Batch normalization
 #
@@ -834,10 +833,10 @@ assert gap < 1e-2
 # * `128` digits per batch: large enough for the mean and variance of a channel, small enough for 469 steps per pass.
 # * `RandomAffine()`: the amounts shown above; no two passes alike.
 #
-# All of this was chosen on validation digits. Now that the choice is made, train on all 60,000, and look at the test set. (This page was run many times while it was written; no choice was made by what those runs showed.) The full recipe makes 32 passes; its result over several seeds is on the {ref}`results page <results>`. Here are two.
+# All of this was chosen on validation digits. Now that the choice is made, train on all 60,000, and look at the test set. (This page was run many times while it was written; no choice was made by what those runs showed.) The full recipe makes 32 passes; its result over several seeds is on the {ref}`results page <results>`. Here is one pass.
 
 # %% tags=["nbval-ignore-output"]
-best = train_best(X, y, num_epochs=2)
+best = train_best(X, y, num_epochs=1)
 
 # %% tags=["nbval-ignore-output"]
 X_test, y_test = to_tensors(digits.test_images, digits.test_labels, where)
@@ -849,12 +848,12 @@ print(
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
-    assert 99.35 < test_accuracy < 99.65
-    assert round(100 * np.sqrt(0.995 * 0.005 / 10_000), 2) == 0.07
+    assert 99.1 < test_accuracy < 99.6
+    assert round(100 * np.sqrt(0.994 * 0.006 / 10_000), 2) == 0.08
 assert test_accuracy > 30
 
 # %% [markdown]
-# About 99.5 %, some fifty mistakes in 10,000 digits, from 87,490 parameters and two passes. (Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.995 \cdot 0.005 / 10^4}$, or ±0.07 points, one standard error. Keep that in mind when two networks are compared in the second decimal.)
+# About 99.4 %, some sixty mistakes in 10,000 digits, from 87,490 parameters and a single pass. (Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.994 \cdot 0.006 / 10^4}$, or ±0.08 points, one standard error. Keep that in mind when two networks are compared in the second decimal.)
 #
 # Here are nine of the mistakes, those of which it was most certain. Would you read them right?
 
@@ -877,17 +876,17 @@ plots.show(figure, "mistakes")
 second = probs.topk(2, dim=1)[1][:, 1]  # (N,)
 unsure = certainty < 0.9
 if digits.is_mnist:
-    assert {2130, 2597, 6576} <= set(worst.tolist())
-    assert (second[wrong] == y_test[wrong]).float().mean() > 0.83
+    assert len({2130, 2597, 6576} & {*wrong.tolist()}) >= 2
+    assert (second[wrong] == y_test[wrong]).float().mean() > 0.75
     assert unsure[wrong].float().mean() > 0.6
-    assert 0.004 < unsure[predictions == y_test].float().mean() < 0.018
+    assert 0.004 < unsure[predictions == y_test].float().mean() < 0.03
 
 # %% [markdown]
-# Cover the labels in {numref}`fig-cnn-mistakes` and try. A four with its top closed, a five that could be a three, a seven whose bar has all but vanished: these three were misread in every run of this page so far. For one or two you may side with the network against the label. In about nine of ten mistakes the right digit was its second choice. And it tends to know: most of its wrong answers, but only about one in a hundred of its right ones, have a probability below 0.9.
+# Cover the labels in {numref}`fig-cnn-mistakes` and try. A four with its top closed, a five that could be a three, a seven whose bar has all but vanished: in every run of this page so far at least two of these three were misread. For one or two you may side with the network against the label. In most of the mistakes, eight or nine of ten, the right digit was its second choice. And it tends to know: most of its wrong answers, but only one or two in a hundred of its right ones, have a probability below 0.9.
 #
 # ## What it is worth to know
 #
-# Back to the question of the beginning. Take the pixels' places away from the convolutional network, too: the same small network, the same two passes, on shuffled digits. It is still free to learn whatever it can. What do you expect, compared with the MLP?
+# Back to the question of the beginning. Take the pixels' places away from the convolutional network, too: the same small network, the same single pass, on shuffled digits. It is still free to learn whatever it can. What do you expect, compared with the MLP?
 
 # %% tags=["nbval-ignore-output"]
 cnn_shuffled = train(models.small_cnn, X_shuffled)
@@ -904,23 +903,23 @@ for name, (in_place, in_disorder) in table.items():
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     (a, b), (c, d) = table.values()
-    assert abs(100 - a - 2.4) < 0.4 and abs(100 - b - 2.4) < 0.4
-    assert abs(100 - c - 1) < 0.3 and 3 < 100 - d < 4
-    assert d < b - 0.4 and 100 - c < (100 - d) / 3
+    assert abs(100 - a - 3) < 0.8 and abs(100 - b - 3) < 0.8
+    assert abs(100 - c - 1.2) < 0.5 and abs(100 - d - 4) < 0.9
+    assert d < b and 0.18 < (100 - c) / (100 - d) < 0.45
     assert round(models.count_parameters(mlp) / 29_434) == 18
 assert table["CNN"][0] > 30
 
 # %% [markdown]
-# There is the number. With two passes the MLP misreads about 2.4 % of the digits, in whatever order their pixels come. The convolutional network, with an eighteenth of the parameters, misreads about 1 %; take the places away, and it misreads between 3 and 4 %, *more* than the network that assumed nothing.
+# There is the number. After one pass the MLP misreads about 3 % of the digits, in whatever order their pixels come. The convolutional network, with an eighteenth of the parameters, misreads little more than 1 %; take the places away, and it misreads about 4 %, *more* than the network that assumed nothing.
 #
-# It has not learned a secret that the other missed. It made a bet before it saw the first digit: neighbors belong together, and a stroke is a stroke everywhere. To see what the bet is worth, compare the network with itself, the same layers from the same starting weights: with the places kept, where the bet is right, it makes fewer than a third of the mistakes that it makes with the places shuffled, where neighbors mean nothing. (That it then falls behind the MLP says less about the bet: the MLP has 18 times as many parameters.)
+# It has not learned a secret that the other missed. It made a bet before it saw the first digit: neighbors belong together, and a stroke is a stroke everywhere. To see what the bet is worth, compare the network with itself, the same layers from the same starting weights: with the places kept, where the bet is right, it makes about a third of the mistakes that it makes with the places shuffled, where neighbors mean nothing. (That it then falls behind the MLP says less about the bet: the MLP has 18 times as many parameters.)
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
 
 headline(
-    f"five convolutions, augmented digits, two passes: "
-    f"{test_accuracy:.2f} % of the test digits (one run)"
+    f"five convolutions, augmented digits, one pass: "
+    f"{test_accuracy:.1f} % of the test digits (one run)"
 )
 
 # %% [markdown]
@@ -1025,9 +1024,9 @@ summary()
 # * A convolution is a linear layer that sees small windows and uses the same weights for all of them: 260 parameters where a dense layer has 4.5 million. You can write one in a few lines, and work out its shape: $(n + 2p - k) / s$, rounded down, plus 1.
 # * Maps move along with the digit. Indifference to where it stands comes from elsewhere, such as pooling and augmentation. Change the training digits as you like, as long as the label survives.
 # * Batch normalization behaves differently in training and in use; `model.eval()` decides.
-# * Two passes read about 99 % of the validation digits, where the MLP reads about 97.6 %; two passes of the course's network, augmented, about 99.5 % of the test digits.
+# * After one pass the small network reads nearly 99 % of the validation digits, where the MLP reads about 97 %; the course's network, augmented, about 99.4 % of the test digits.
 #
-# Next: the full recipe makes 32 such passes, and takes its minutes. What if the power fails in the thirty-first? {ref}`A run that survives <ch-checkpoints>`.
+# Next: the full recipe makes 32 such passes, and takes its time. What if the power fails in the thirty-first? {ref}`A run that survives <ch-checkpoints>`.
 
 # %% [markdown]
 # ## Solutions

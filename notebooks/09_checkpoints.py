@@ -388,7 +388,7 @@ assert 0 <= after < before
 path.unlink()
 
 # %% [markdown]
-# Both are gone, the old checkpoint and the new one, and with them the run. Nor is this bad luck. A program that does nothing but save has no whole file for most of its time. Kill it at random moments and count: `python -m benchmarks.resume --kills 0 --flips 0 --disks 0` does so. A real run does not save all the time, but it saves thousands of times, and the moments at which programs die are not random: a disk fills up while something is being written.
+# Both are gone, the old checkpoint and the new one, and with them the run. Nor is this bad luck. A program that does nothing but save has no whole file for most of its time. Kill it at random moments and count: `python -m tests.soak.resume --kills 0 --flips 0 --disks 0` does so. A real run does not save all the time, but it saves thousands of times, and the moments at which programs die are not random: a disk fills up while something is being written.
 #
 # The cure is older than Python. Write to *another* name; make sure that it is on the disk; then rename. Renaming within one file system is a single step of the operating system: whoever looks sees the old file or the new one. That is why the other name is in the same folder, and not in `/tmp`. (Windows refuses while another program has the file open.)
 
@@ -616,7 +616,7 @@ assert what_happens(careful_load, body + seal) == "refused"
 
 # %%
 run_file = folder / "killed.pt"
-num_epochs, save_every = (1, 10) if digits.is_mnist else (10, 3)
+num_epochs, save_every = (1, 5) if digits.is_mnist else (10, 3)
 arguments = ["train", "--model", "mlp", "--epochs", str(num_epochs), "--seed=1"]
 arguments += ["--checkpoint", str(run_file), "--save-every", str(save_every)]
 arguments += ["--resume"]
@@ -708,7 +708,7 @@ if where.type == "cpu":
     assert losses == peace.history["train_loss"]
 
 # %% [markdown]
-# Half a million weights, three violent deaths, and not one bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. A test of this course does it with 20 kills whenever it runs: every second one waits for a save and strikes in the middle of it, the others come at random moments. `python -m benchmarks.resume` does it with 200.
+# Half a million weights, three violent deaths, and not one bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. A test of this course does it with 20 kills whenever it runs: every second one waits for a save and strikes in the middle of it, the others come at random moments. `python -m tests.soak.resume` does it with 200.
 #
 # If you press Ctrl-C instead, `fit` finishes its step, saves, and says in which file the run is; the command line also says how to go on. And it never writes over a file that it did not make in this run: without `resume` an existing checkpoint is an error.
 #

@@ -262,6 +262,21 @@ def test_dropout_of_probability_zero_is_no_difference_between_the_modes():
     assert "no layer depends on the mode" in report["modes"].evidence
 
 
+def test_rounding_errors_are_reported_without_their_digits():
+    class Rounded(nn.Module):
+        def __init__(self, error):
+            super().__init__()
+            self.dense, self.error = dense(784, 16, 10), error
+
+        def forward(self, X):
+            return self.dense(X) * (1 + self.error * len(X) / 64)
+
+    seen = examine_program(program(Rounded(1e-6)))["rows"]
+    assert seen.verdict == OK
+    assert seen.evidence.startswith("outputs change by < 0.001 % without")
+    assert "by 0.0" in examine_program(program(Rounded(4e-4)))["rows"].evidence
+
+
 def test_an_evaluation_may_hand_over_all_batches_at_once():
     @torch.no_grad()
     def measure(model, loader):

@@ -541,7 +541,8 @@ def _look_at_rows(patient: Patient) -> Finding:
     scale = float(whole.abs().max()) or 1.0
     gap = float((whole[:half] - part).abs().max()) / scale
     gap = max(gap, float((whole[:1] - single).abs().max()) / scale)
-    seen = f"outputs change by {100 * gap:.2g} % without the rest of the batch"
+    change = f"{100 * gap:.2g} %" if gap > 1e-5 else "< 0.001 %"
+    seen = f"outputs change by {change} without the rest of the batch"
     if gap < 0.01:
         return ok(seen)
     sums = whole.exp().sum(0) if whole.max() <= 0 else whole.sum(0)

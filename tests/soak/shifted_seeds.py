@@ -7,6 +7,7 @@ An assertion that holds for one seed only states luck. Every cell runs, whatever
 ``--shift 0`` shows what falls on this machine with the course's own seeds.
 """
 
+import linecache
 import os
 import subprocess
 import sys
@@ -34,12 +35,14 @@ def run_cells(path):
     code = [cell for cell in derive_notebook(path).cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         name = f"<{path.stem}, code cell {number}>"
+        lines = cell.source.splitlines(keepends=True)
+        linecache.cache[name] = (len(cell.source), None, lines, name)  # for inspect.getsource
         try:
             exec(compile(cell.source, name, "exec"), module.__dict__)
         except Exception as error:
             fallen += 1
-            lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
-            line = cell.source.splitlines()[lines[-1].lineno - 1].strip() if lines else ""
+            here = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
+            line = lines[here[-1].lineno - 1].strip() if here else ""
             print(f"FELL {path.stem} code cell {number}: {type(error).__name__} {error}\n  {line}")
     return fallen
 

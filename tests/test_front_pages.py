@@ -1,0 +1,39 @@
+"""Whoever comes in by any door is shown the same chapters in the same order."""
+
+import re
+
+import pytest
+import yaml
+
+from mnist_course.chapters import ROOT, find_chapters
+
+CHAPTERS = [path.stem for path in find_chapters()]
+
+
+def in_the_readme():
+    return re.findall(r"\(notebooks/(\w+)\.ipynb\)", (ROOT / "README.md").read_text())
+
+
+def in_the_contents():
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"]
+    files = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    return [file.removeprefix("notebooks/") for file in files if file.startswith("notebooks/")]
+
+
+def on_the_landing_page():
+    labels = {}  # a chapter's label, as (ch-mlp)=, stands above its title
+    for path in find_chapters():
+        labels[re.search(r"^# \((ch-[\w-]+)\)=$", path.read_text(), re.M)[1]] = path.stem
+    rows = re.findall(r"^\| \{ref\}`(ch-[\w-]+)`", (ROOT / "book" / "index.md").read_text(), re.M)
+    return [labels[row] for row in rows]
+
+
+@pytest.mark.parametrize("door", [in_the_readme, in_the_contents, on_the_landing_page])
+def test_every_door_leads_to_the_same_chapters_in_the_same_order(door):
+    assert door() == CHAPTERS
+
+
+def test_the_readme_numbers_them_as_their_files_do():
+    rows = re.findall(r"^\| (\d+) \| \[(\d\d)_", (ROOT / "README.md").read_text(), re.M)
+    assert [int(number) for number, _ in rows] == [int(name) for _, name in rows]
+    assert len(rows) == len(CHAPTERS)
