@@ -1,0 +1,71 @@
+"""JupyterLab, opened as a learner opens it: what she wrote in another front is still there."""
+
+import json
+import os
+
+import pytest
+
+from tests.jupyter import TOKEN, copy_course, serve
+
+pytestmark = pytest.mark.browser
+
+EARLIER = "# an answer from another editor\nfirst_answer = 6 * 7"
+LATER = "second_answer = 43"
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}  # its first start would ask
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the repository: the server, script and notebook."""
+    folder, home = (tmp_path_factory.mktemp(name) for name in ("course", "home"))
+    script, notebook = copy_course(folder)
+    settings = home / "CONFIG" / "lab" / "user-settings" / "@jupyterlab"
+    for name, content in {
+        "apputils-extension/notification": NO_NEWS,
+        "docmanager-extension/plugin": {"autosaveInterval": 2},
+    }.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(content))
+    with serve(folder, home, app="jupyterlab") as server:
+        yield server, script, notebook
+
+
+@pytest.mark.parametrize("newer", ["script", "notebook"])
+def test_an_answer_is_shown_and_outlasts_an_autosave(browser, lab, newer):
+    server, script, notebook = lab
+    source, delivered = script.read_bytes(), notebook.read_bytes()
+    try:
+        content = json.loads(delivered)
+        content["cells"] = content["cells"][:2]  # few enough to be drawn at once
+        content["cells"][1].update(cell_type="code", source=EARLIER, outputs=[], metadata={})
+        content["cells"][1]["execution_count"] = None
+        notebook.write_text(json.dumps(content))
+        now = notebook.stat().st_mtime
+        time = now + (3600 if newer == "script" else -3600)
+        os.utime(script, (time, time))
+
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"{server.address}lab/tree/notebooks/{notebook.name}?token={TOKEN}&reset")
+        cell = page.locator(".jp-CodeCell .cm-content")
+        cell.get_by_text("first_answer = 6 * 7").click()
+        page.keyboard.press("ControlOrMeta+End")
+        page.keyboard.type(f"\n{LATER}")
+        until_saved(page, notebook)
+        written = "".join(json.loads(notebook.read_text())["cells"][1]["source"])
+        assert written == f"{EARLIER}\n{LATER}"
+        assert script.read_bytes() == source
+        page.close()
+    finally:
+        script.write_bytes(source)
+        notebook.write_bytes(delivered)
+
+
+def until_saved(page, notebook):
+    """Wait for JupyterLab to save by itself."""
+    for _ in range(600):
+        if LATER in notebook.read_text():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it was not saved within a minute")
