@@ -53,7 +53,7 @@ def _compare(entry: dict[str, Any], answer: Any) -> None:
     if "choice" in entry:
         expect_choice(answer, entry["choice"], entry["replies"])
         return
-    options = {key: entry[key] for key in ("rtol", "atol", "unit") if key in entry}
+    options: dict[str, Any] = {k: entry[k] for k in ("rtol", "atol", "unit") if k in entry}
     options["slips"] = [(slip["got"], slip["reply"]) for slip in entry.get("slips", ())]
     if "number" in entry:
         expect_number(answer, entry["number"], **options)
