@@ -14,7 +14,7 @@
 #
 # **one in four reads between 89 and 95** percent of the validation digits, **nearly half of them less than 80, the worst 21.**
 #
-# Take one word out of the program, `relu`, in one place. Every run now reads **about 90 to 96** percent. In two other places the same word stands rightly: without it, the network is no better than the single layer of {ref}`chapter 4 <ch-softmax-regression>`. What does this word do, and why does it help between two layers and harm behind the last one? To answer, you will
+# Take one word out of the program, `relu`, in one place. Nearly every run now reads **90 to 96** percent. In two other places the same word stands rightly: without it, the network is no better than the single layer of {ref}`chapter 4 <ch-softmax-regression>`. What does this word do, and why does it help between two layers and harm behind the last one? To answer, you will
 #
 # * stack two layers and find that they are one, then bend them and gain more than five points,
 # * take two ones that lean in opposite directions, lay them over each other, and see what the bend can say and a single layer cannot,
@@ -365,7 +365,7 @@ first_loss = {
 if digits.is_mnist:
     assert all(1.1 < s < 1.75 for s in spread_of["1"][:4])
     assert spread_of["0.3"][4] < 0.006
-    assert all(0.04 < s < 0.15 for s in spread_of["PyTorch's"][3:])
+    assert all(0.03 < s < 0.15 for s in spread_of["PyTorch's"][3:])
     assert 2.4 < first_loss["1"] < 3.7
     assert 25 < first_loss["2"] < 120
     assert 0.004 < between_of["PyTorch's"][4] < 0.016
@@ -375,7 +375,7 @@ assert abs((3**-0.5) / 2**0.5 - 0.41) < 0.002
 assert abs(spread_of["1"][3] / spread_of["1"][0] - 1) < 0.3
 
 # %% [markdown]
-# With the factor 1 the spread is about 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. PyTorch's own spread fades too, and stops fading in the last layers, near 0.1; but that is not the picture. It is mostly the biases, a different one for each digit and the same for all pictures: between pictures a score varies by about 0.01. (With He's factor the difference between pictures shrinks as well, from 1.2 to about 0.7, because a ReLU makes pictures more alike. It does not vanish.) With the factor 2 the first loss is fifty or more (it depends on the draw): the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.30, and He's own start, near 3, looks worse than they do. **So a first loss far above $\ln K$ is an alarm, and one near it proves nothing. Look at the spread as well, most of all between pictures.**
+# With the factor 1 the spread is about 1.4 behind every hidden layer ($\sqrt 2$: the pixels are normalized, and no ReLU has dropped any of them). With a third of that it fades, with twice it explodes. PyTorch's own spread fades too, and stops fading in the last layers, somewhat below 0.1; but that is not the picture. It is mostly the biases, a different one for each digit and the same for all pictures: between pictures a score varies by about 0.01. (With He's factor the difference between pictures shrinks as well, from 1.2 to about 0.7, because a ReLU makes pictures more alike. It does not vanish.) With the factor 2 the first loss is fifty or more (it depends on the draw): the network is certain before it knows anything, and has to unlearn that first. The sleepers cannot be told from the loss: theirs is 2.3, and He's own start, near 3, looks worse than they do. **So a first loss far above $\ln K$ is an alarm, and one near it proves nothing. Look at the spread as well, most of all between pictures.**
 #
 # Does it matter? Here are the first 400 steps of the tutorial's training, a learning rate of 0.01 with momentum 0.5 and batches of 64, from each of the four starts. This loop keeps the loss of every batch; `look` will be needed later.
 
@@ -544,8 +544,7 @@ reached = [accuracy(model) for model in published]
 mended = [accuracy(model) for model in corrected]
 if digits.is_mnist:
     assert min(reached) < 85 and max(reached) - min(reached) > 10
-    assert min(mended) > 85 and max(mended) > 92
-    assert max(mended) - min(mended) < 10
+    assert min(mended) > 82 and np.median(mended) > 90
     for diary, value in zip(diaries, reached):
         assert min(min(shares) for shares in diary[:4]) < 0.05
         assert min(diary[-1]) < 0.5 or value > 80
@@ -559,7 +558,7 @@ if digits.is_mnist:
     assert min(mended) - min(reached) > 5
 
 # %% [markdown]
-# On another machine the same six seeds give six other numbers (0.8 is a rate at which rounding errors grow, see {ref}`chapter 6 <ch-optimizers>`), but most likely there are good ones and bad ones again. The corrected runs differ too, by some points: 0.8 is a long step for any network, and one pass is short. None of them falls below 85. Here is what happened in each run of the published network.
+# On another machine the same six seeds give six other numbers (0.8 is a rate at which rounding errors grow, see {ref}`chapter 6 <ch-optimizers>`), but most likely there are good ones and bad ones again. The corrected runs differ too, by some points: 0.8 is a long step for any network, and one pass is short. Nearly all of them read 90 % and more. Here is what happened in each run of the published network.
 
 # %% mystnb={"figure": {"name": "fig-awake", "caption": "Six runs of the published network, one pass each. A row is a digit: the darker, the larger the share of its own validation pictures for which its score is above zero."}, "image": {"alt": "Six panels with ten rows each, time running to the right. In the first steps most rows are dark and some turn white. In good runs nearly all rows are dark in the end; in bad ones some rows are white for most of the pass or all of it"}}
 figure, axes = plt.subplots(2, 3, figsize=(7.8, 4.6), sharex=True, sharey=True)
@@ -680,7 +679,7 @@ if digits.is_mnist:
     assert max(dead["published"]) > 0 and max(dead["corrected"]) > 0
 
 # %% [markdown]
-# Before the first step not one was silent. How many of them a run loses is luck again, with the last ReLU and without; and the corrected networks read 90 % and more with all of those that they have lost. A score has no deputy. **So a classifier under cross-entropy ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
+# Before the first step not one was silent. How many of them a run loses is luck again, with the last ReLU and without; and the corrected networks read about 90 % and more with all of those that they have lost. A score has no deputy. **So a classifier under cross-entropy ends in its linear layer.** The loss makes probabilities of the scores; nothing else may stand between them. (Not a softmax either; an exercise of chapter 4 gives the price.)
 #
 # Three more of this tutorial's numbers. As the *probability* of its answer it shows the largest score. It reports a *loss rate* of "only 1 %". And the loss that it prints is that of a single batch. Look:
 
@@ -770,12 +769,12 @@ final = {
 }
 if digits.is_mnist:
     assert max(final["both"][0], final["decay"][0]) < final["by heart"][0]
-    assert final["both"][0] < final["by heart"][0] - 0.04
-    assert final["both"][0] < min(by_heart["valid_loss"])
+    assert final["both"][0] < final["by heart"][0] - 0.015
+    assert final["both"][0] < min(by_heart["valid_loss"]) + 0.015
     assert all(87 < accuracy < 91 for _, accuracy in final.values())
 
 # %% [markdown]
-# With both cures the solid curve of {numref}`fig-by-heart` hardly turns, and ends lower than the other ever was. They are no miracle. The *loss* is cured; the accuracy stands where it stood, near 89 %. What helps most is not in the network:
+# With both cures the solid curve of {numref}`fig-by-heart` hardly turns, and ends about where the other was at its lowest, or below. They are no miracle. The *loss* is cured; the accuracy stands where it stood, near 89 %. What helps most is not in the network:
 
 # %%
 from mnist_course.training import evaluate
@@ -818,7 +817,7 @@ for name, history in {"both": both, "and nudged": nudged}.items():
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     cured = min(history["valid_loss"][-1] for history in rows.values())
-    assert nudged["valid_loss"][-1] < cured - 0.01
+    assert nudged["valid_loss"][-1] < cured
     assert nudged["valid_accuracy"][-1] > both["valid_accuracy"][-1]
 
 # %% [markdown]

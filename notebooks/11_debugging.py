@@ -15,10 +15,10 @@
 # | program | what you see |
 # | --- | --- |
 # | A | the test accuracy is 100.0 % |
-# | B | the loss of successive batches is about 25, then tens of thousands or millions, and soon 2.3, 2.3, 2.3, … |
+# | B | the loss of successive batches is 25 or 30, then tens of thousands or millions, and soon 2.3, 2.3, 2.3, … |
 # | C | the printed training loss grows, from about 1.3 to about 2.9, while the model gets better |
 # | D | about 87 % of the digits are right; measured again, a few more or a few fewer |
-# | E | about 7 % of the digits are wrong, and the loss is about 0.0005 |
+# | E | 7 or 8 % of the digits are wrong, and the loss is about 0.0005 |
 # | F | nearly 90 % after four passes, a smooth curve, nothing to see |
 #
 # Five of the six mistakes were published in tutorials; the sixth is one word away from one. **Write down a guess for each before you go on.** You will
@@ -262,7 +262,7 @@ if digits.is_mnist:
         h = broken.model[:3](raw_valid)  # (N, 64), after the ReLU
     assert (h == 0).float().mean() > 0.95
     assert abs(np.mean(losses[-20:]) - np.log(10)) < 0.3
-    assert pixel_curves[0][-1] < 30 and pixel_curves[1][-1] > 91
+    assert pixel_curves[0][-1] < 30 and pixel_curves[1][-1] > 90.5
 assert pixel_curves[0][-1] < pixel_curves[1][-1]
 
 # %% [markdown]
@@ -672,7 +672,7 @@ assert 200 < min(born) / 1e-4 < max(born) / 1e-4 < 800
 # %% [markdown]
 # Every mistake is named by one check, and by no other; the model that ends in its scores (`Identity`) is not accused. That is how it was built: the tests of this course hold a bank of more than 90 broken programs, and demand the same of each; and they hold 30 healthy ones, of which none may be accused.
 #
-# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out some hundred times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
+# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out hundreds of times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
 #
 # ## The order in which to look
 #
