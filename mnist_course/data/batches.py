@@ -124,7 +124,7 @@ def to_tensors(
     if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < NUM_CLASSES:
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}; digits are 0..9.")
     pixels = torch.tensor(np.ascontiguousarray(images)).to(device)  # (N, 28, 28)
-    X = normalize(pixels) if normalized else pixels.unsqueeze(1) / 255
+    X = normalize(pixels) if normalized else pixels.unsqueeze(1).float().div_(255)
     return X, torch.tensor(labels.astype(np.int64)).to(device)
 
 
