@@ -8,6 +8,7 @@ Taught in: chapter 10, "Your own digit".
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _READERS = {"PNG": "Png", "JPEG": "Jpeg", "GIF": "Gif", "BMP": "Bmp", "WEBP": "WebP",
             "TIFF": "Tiff"}  # fmt: skip
 FORMATS = tuple(_READERS)  # Pillow opens 40 more, some unsafe
+# Limits that keep opening within two seconds and 300 MB, as a test measures.
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = {"JPEG": 64_000_000, "MPO": 64_000_000, "WEBP": 16_000_000}  # JPEG shrinks as it opens
 MAX_PIXELS_OTHER = 26_000_000
@@ -111,11 +113,7 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
             raise PhotoError(
                 "damaged", f"{path} begins like a picture and is none. Copy or export it again."
             ) from None
-        what = (
-            f"{_OTHERS[kind]}, not a picture"
-            if kind in _OTHERS
-            else "not a picture that can be read"
-        )
+        what = _OTHERS.get(kind, "not a picture that can be read")
         raise PhotoError(
             "not-a-picture",
             f"{path} is {what}. Give a PNG, JPEG, GIF, BMP, WebP or TIFF file: a photo, a "
@@ -164,15 +162,14 @@ def from_image(image: Image.Image, name: str = "the picture") -> Photo:
     PhotoError
         If it is too large or too small.
     """
+    from PIL import ImageOps
+
     _check_size(image, name)
     notes = []
     if _moves(image):
-        count = getattr(image, "n_frames", 2) if _is_short(image) else "several"
-        notes.append(f"using frame 1 of {count}")
+        notes.append(f"using frame 1 of {getattr(image, 'n_frames', 2)}")
         image.seek(0)
-    turned = _lies_turned(image)  # asked now: what reads a TIFF turns it, and takes the note away
-    if turned:
-        notes.append("turned as the camera says")
+    turned = _lies_turned(image)  # asked now: what reads a TIFF turns it, and takes the tag away
     if image.format in ("JPEG", "MPO"):
         image.draft(image.mode, (SIDE, SIDE))  # decodes at 1/2, 1/4 or 1/8 of the size
     image.load()
@@ -183,18 +180,20 @@ def from_image(image: Image.Image, name: str = "the picture") -> Photo:
             image = _keeping_exif(image, image.convert("I"))
         image = _keeping_exif(image, image.reduce(factor))
     if turned:
-        image = _upright(image)
+        with contextlib.suppress(Exception):  # broken metadata: take the picture as it lies
+            image = ImageOps.exif_transpose(image)
+            notes.append("turned as the camera says")
     return Photo(_pixels(image), name, notes)
 
 
 _PICTURES = ("png", "jpeg", "gif", "bmp", "riff", "tiff")
 _OTHERS = {
-    "pdf": "a PDF",
-    "postscript": "a PostScript file",
-    "svg": "a drawing made of vectors (SVG)",
-    "xml": "XML or SVG",
-    "web page": "a web page",
-    "zip": "a ZIP archive or an office document",
+    "pdf": "a PDF, not a picture",
+    "postscript": "a PostScript file, not a picture",
+    "svg": "a drawing made of vectors (SVG), not a picture",
+    "xml": "XML or SVG, not a picture",
+    "web page": "a web page, not a picture",
+    "zip": "a ZIP archive or an office document, not a picture",
 }
 _ORIENTATION, _TURNED = 0x0112, range(2, 9)  # the tag of EXIF, and what it holds if not upright
 
@@ -260,15 +259,6 @@ def _lies_turned(image: Image.Image) -> bool:
         return image.getexif().get(_ORIENTATION) in _TURNED
     except Exception:  # broken metadata: take the picture as it lies
         return False
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps
-
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        return image
 
 
 def _in_plain_colors(image: Image.Image) -> Image.Image:

@@ -201,6 +201,9 @@ def on_table(
 
 # --- the scenes ------------------------------------------------------------------------------
 
+# Ranges of pens, colors, light and sizes are set by eye: guesses at what people send. Shadows are
+# so deep that no single threshold reads them all.
+
 Maker = Callable[[Hand], Image.Image]
 KINDS: dict[str, str] = {}
 MAKERS: dict[str, Maker] = {}

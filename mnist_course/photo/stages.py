@@ -18,13 +18,10 @@ import numpy as np
 from mnist_course.data.mnist_form import BOX, SIZE, center, fit_box, to_mnist
 from mnist_course.photo.ink import LEAST_SCORE, Found, look, look_closer
 from mnist_course.photo.measure import SQUARE, WORK, box_around, distance, extent, resized
-from mnist_course.photo.open import SMALLEST, Photo, PhotoError, from_image, read_photo
+from mnist_course.photo.open import SMALLEST, Photo, PhotoError
 from mnist_course.photo.paper import off_the_sheet, painted_over, with_margin, without_strips
 
-__all__ = [
-    "BOX", "SIZE", "Photo", "PhotoError", "Prepared", "Stage", "center", "fit_box", "from_image",
-    "prepare", "read_photo", "to_mnist",
-]  # fmt: skip
+__all__ = ["BOX", "SIZE", "Prepared", "Stage", "center", "fit_box", "prepare", "to_mnist"]
 
 CLOSE = 160  # the longer side of the digit when its strokes are drawn
 # Of strokes, in pixels of the 20×20 box; one in ten MNIST digits is narrower, one in ten wider.
@@ -91,16 +88,18 @@ def prepare(photo: Photo | np.ndarray) -> Prepared:
     if not isinstance(photo, Photo):
         photo = Photo(_as_rgb(photo))
     rgb, name = photo.rgb, photo.name
-    if min(rgb.shape[:2]) < SMALLEST or max(rgb.shape[:2]) > 30 * min(rgb.shape[:2]):
-        size = f"{rgb.shape[1]} x {rgb.shape[0]} pixels"
+    height, width = rgb.shape[:2]
+    if min(height, width) < SMALLEST or max(height, width) > 30 * min(height, width):
+        size = f"{width} x {height} pixels"
         raise PhotoError("too-small", f"{name} has {size}: too few to hold a digit.")
-    stages = [Stage("your picture", rgb, f"{rgb.shape[1]} × {rgb.shape[0]} pixels.")]
+    stages = [Stage("your picture", rgb, f"{width} × {height} pixels.")]
     rgb = rgb[without_strips(rgb)]
     table = off_the_sheet(rgb)
     if table is not None:
         (top, bottom), (left, right) = extent(~table)
         rgb, table = rgb[top:bottom, left:right], table[top:bottom, left:right]
         stages.append(Stage("the sheet", rgb, "The sheet, without the table around it."))
+    # 40 pixels, 0.6 and the 20 below were tuned on scenes, see `ink`.
     softness = min(1.0, max(0.6, max(rgb.shape) / 40))  # a line thinner than a pixel is gray
     if softness < 1:
         rgb = with_margin(rgb)
@@ -108,13 +107,24 @@ def prepare(photo: Photo | np.ndarray) -> Prepared:
     if table is not None:
         work = painted_over(work, table)
     found = look(work, softness)
-    if found.score < (LEAST_SCORE if softness == 1 else LEAST_SCORE / 20):
-        if found.faint:
-            raise PhotoError(
-                "faint",
-                f"What is drawn in {name} is too faint: it differs from the paper by "
-                f"{100 * found.contrast:.0f} %. Use a darker pen or more light.",
-            )
+    _refuse_all_but_one(found, LEAST_SCORE if softness == 1 else LEAST_SCORE / 20, name)
+    near = look_closer(rgb, work, found)
+    if near is not None:
+        found, part = near
+        stages.append(Stage("closer", part, "The digit is small in the picture: look closer."))
+    image, last = _as_mnist(found)
+    return Prepared(image, stages + last, list(photo.notes))
+
+
+def _refuse_all_but_one(found: Found, least: float, name: str) -> None:
+    """Raise the error of a picture that shows nothing, too little, or too much."""
+    if found.score < least and found.faint:
+        raise PhotoError(
+            "faint",
+            f"What is drawn in {name} is too faint: it differs from the paper by "
+            f"{100 * found.contrast:.0f} %. Use a darker pen or more light.",
+        )
+    if found.score < least:
         raise PhotoError(
             "blank",
             f"Nothing is drawn in {name}, or nothing that looks like ink. If there is a small "
@@ -126,16 +136,15 @@ def prepare(photo: Photo | np.ndarray) -> Prepared:
             f"I see more than one thing in {name}. Crop the picture to a single digit; if it is "
             "one, close the gaps between its strokes.",
         )
-    near = look_closer(rgb, work, found)
-    if near is not None:
-        found, part = near
-        stages.append(Stage("closer", part, "The digit is small in the picture: look closer."))
-    shape = _close_up(found)
-    ink, width = _normal_width(shape)
+
+
+def _as_mnist(found: Found) -> tuple[np.ndarray, list[Stage]]:
+    """Draw what was found as MNIST's makers did; return the image, and the stages."""
+    ink, width = _normal_width(_close_up(found))
     box = fit_box(ink)
     image = to_mnist(ink)
     kind = "darker" if found.dark else "lighter"
-    stages += [
+    return image, [
         Stage("the paper", found.paper, "What the picture would be if nothing were drawn."),
         Stage("the ink", np.clip(found.ink, 0, 1), f"How much {kind} than the paper it is."),
         Stage("the digit", found.group.astype(float), "What belongs together, and nothing else."),
@@ -143,16 +152,13 @@ def prepare(photo: Photo | np.ndarray) -> Prepared:
         Stage("the box", box / box.max(), "The longer side is 20 pixels now."),
         Stage("as MNIST", image / 255, "The center of mass lies in the middle of 28 × 28."),
     ]
-    return Prepared(image, stages, list(photo.notes))
-
-
-# --- draw its strokes ------------------------------------------------------------------------
 
 
 def _close_up(found: Found) -> np.ndarray:
     """Return the shape of the digit, ``(H, W)`` bool, its longer side about ``CLOSE`` pixels."""
     from scipy import ndimage
 
+    # Margin, blur and level were tuned on scenes, see `ink`.
     around, long = box_around(found.group, 0.12)
     ink = np.where(distance(~found.group[around]) < 3, found.ink[around], 0)
     factor = CLOSE / long
