@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,13 @@ def test_every_package_that_is_imported_is_required():
                      "yaml": "pyyaml"}  # fmt: skip
     missing = [n for n in names if f"\n{distributions.get(n, n).lower()}" not in required]
     assert missing == []
+
+
+def test_the_layers_of_the_page_for_contributors_are_those_that_are_held():
+    text = (ROOT / "pyproject.toml").read_text()
+    held = re.findall(r'^  "([\w |]+)",$', text[text.index("\nlayers = [") :], re.MULTILINE)
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| \d \| ((?:[^|\\]|\\\|)+) \|", page, re.MULTILINE)
+    told = [set(re.findall(r"`(\w+)/?`", row)) for row in rows]
+    layers = [set(layer.split(" | ")) for layer in held]
+    assert told == [layers[0] | layers[1], *layers[2:]]  # the program and its door are one row
