@@ -58,15 +58,15 @@ def execute_notebooks(
         If there is no MNIST, a notebook was edited by hand, or a cell fails.
     """
     chapters = find_chapters(names)
-    if not replace:
-        for path in chapters:
-            refuse_edited(path.with_suffix(".ipynb"), derive_notebook(path))
     digits = load_data()
     if not digits.is_mnist:
         raise ChapterError(
             "the outputs that the book shows come from real MNIST, and only the practice set is "
             "here. Set MNIST_COURSE_DATA to a folder with the four files."
         )
+    if not replace:
+        for path in chapters:
+            refuse_edited(path.with_suffix(".ipynb"), derive_notebook(path))
     enter_environment(str(digits.folder), "cpu")
     written = []
     for path in chapters:
