@@ -433,19 +433,17 @@ def test_batches_that_could_not_be_drawn_again_are_refused_with_a_checkpoint(
     assert not (tmp_path / "run.pt").exists()
 
 
-def test_validation_is_repeated_with_the_same_numbers(tmp_path):
-    """The power may be cut between the last step of a pass and the validation."""
-    valid = DataLoader(Jittered(), 50, shuffle=True)
-    whole = run(valid=valid)
+def test_validation_draws_the_same_numbers_after_an_interruption(tmp_path):
+    """Its loader, too, may have a generator that goes on from pass to pass."""
 
-    class Cut(Batches):
-        def __iter__(self):
-            raise Stopped
+    def valid():
+        return DataLoader(Jittered(), 50, shuffle=True, generator=generator())
 
+    whole, history = run(valid=valid())
     with pytest.raises(Stopped):
-        run(tmp_path / "run.pt", valid=Cut(X, y, 50, shuffle=False), save_every=6)
-    again = run(tmp_path / "run.pt", valid=valid)
-    assert (again[0], rows(again[1])) == (whole[0], rows(whole[1]))
+        run(tmp_path / "run.pt", stop=14, valid=valid())
+    again, resumed = run(tmp_path / "run.pt", valid=valid())
+    assert (again, rows(resumed)) == (whole, rows(history))
 
 
 def test_what_a_checkpoint_needs_is_asked_for(tmp_path):
