@@ -101,10 +101,8 @@ def draw_graph(
         If a node has no place, or an edge has no value or no gradient.
     """
     edges = parse_edges(chains)
-    spots = {
-        node: np.multiply(_find(places, "place", node), spacing)
-        for node in dict.fromkeys(itertools.chain(*edges))
-    }
+    nodes = dict.fromkeys(itertools.chain(*edges))
+    spots = {node: np.multiply(_find(places, "place", node), spacing) for node in nodes}
     low = np.subtract(np.min(list(spots.values()), axis=0), (0.45, 0.8))
     high = np.add(np.max(list(spots.values()), axis=0), (0.45, 0.45))
     figure = plt.figure(figsize=tuple(high - low), layout="none")
@@ -120,7 +118,7 @@ def draw_graph(
             key = (start, end) if (start, end) in backward else start
             gradient = _number(_find(backward, "gradient", key), decimals)
         _draw_edge(ax, spots[start], spots[end], value, gradient)
-    starts, ends = {start for start, _ in edges}, {end for _, end in edges}
+    starts, ends = (set(nodes) for nodes in zip(*edges, strict=True))
     for node, spot in spots.items():
         _draw_node(ax, spot, node.split(":")[0], is_value=not (node in starts and node in ends))
         if notes and node in notes:

@@ -12,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -195,7 +196,7 @@ def plot_weights(weights: ArrayLike, titles: Sequence[object], columns: int = 5)
 
 
 def plot_history(
-    histories: dict[str, object], columns: Sequence[str] = ("loss", "accuracy")
+    histories: dict[str, Any], columns: Sequence[str] = ("loss", "accuracy")
 ) -> Figure:
     """Draw curves of loss and accuracy, training dashed and validation solid.
 
@@ -210,25 +211,38 @@ def plot_history(
     -------
     Figure
         The panels.
+
+    Raises
+    ------
+    ValueError
+        If there is no history, or one of them holds no epoch.
     """
+    empty = [name for name, history in histories.items() if not history["number"]]
+    if empty or not histories:
+        which = f"the history {empty[0]!r} holds" if empty else "there is no history, and so"
+        raise ValueError(f"{which} no epoch to draw: train first, for one epoch at least.")
     figure, axes = plt.subplots(1, len(columns), figsize=(3.6 * len(columns), 3.1), squeeze=False)
     colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
     for ax, column in zip(axes.flat, columns, strict=True):
         for (name, history), color in zip(histories.items(), colors, strict=False):
-            factor = 100 if column == "accuracy" else 1
-            epochs = history["number"]  # type: ignore[index]
-            train = [factor * value for value in history[f"train_{column}"]]  # type: ignore[index]
-            valid = history[f"valid_{column}"]  # type: ignore[index]
-            marker = "o" if len(epochs) < 30 else ""
-            label = f"{name}, " if name else ""
-            ax.plot(epochs, train, "--", color=color, marker=marker, label=f"{label}training")
-            if valid[0] is not None:
-                valid = [factor * value for value in valid]
-                ax.plot(epochs, valid, "-", color=color, marker=marker, label=f"{label}validation")
+            _plot_curves(ax, column, f"{name}, " if name else "", history, color)
         ax.set_xlabel("epoch")
         ax.set_title("accuracy in %" if column == "accuracy" else column)
     axes.flat[0].legend()
     return figure
+
+
+def _plot_curves(ax: Axes, column: str, label: str, history: Any, color: str) -> None:
+    """Draw one column of a history, dashed, and solid what was measured on validation data."""
+    factor = 100 if column == "accuracy" else 1
+    epochs = history["number"]
+    marker = "o" if len(epochs) < 30 else ""
+    for part, style in (("train", "--"), ("valid", "-")):
+        values = history[f"{part}_{column}"]
+        if values[0] is not None:
+            values = [factor * value for value in values]
+            what = f"{label}{'training' if part == 'train' else 'validation'}"
+            ax.plot(epochs, values, style, color=color, marker=marker, label=what)
 
 
 def plot_confusion(labels: ArrayLike, predictions: ArrayLike, num_classes: int = 10) -> Figure:

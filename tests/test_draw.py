@@ -1,8 +1,10 @@
 """The draw-a-digit page in a real browser, opened from a file: the same answers as Python."""
 
+import base64
 import json
 import math
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -604,6 +606,19 @@ def _damaged(kind):
         content["temperature"] = 0
     if kind == "stride 0":
         layer["stride"] = 0
+    if kind == "padding 3000":
+        layer["padding"] = 3000
+    if kind == "unsure below 7":
+        content["unsure_below"] = 7
+    if kind == "an impossible shape":
+        layer["weight"]["shape"] = [-n for n in layer["weight"]["shape"]]
+    if kind == "65 layers":
+        content["layers"] += [{"type": "ReLU"}] * 65
+    if kind == "400 million products":
+        raw = bytes(4 * 2**19)
+        many = {"shape": [2**19, 1, 1, 1], "crc32": zlib.crc32(raw)}
+        many["data"] = base64.b64encode(raw).decode()
+        content["layers"].insert(0, {"type": "Conv2d", "weight": many, "stride": 1, "padding": 0})
     if kind == "empty":
         return ""
     return f"{head}= {json.dumps(content)};"
@@ -619,7 +634,12 @@ DAMAGES = {
     "layer missing": "",
     "no layers": "ten scores",
     "no temperature": "temperature",
-    "stride 0": "",
+    "stride 0": "make no sense",
+    "padding 3000": "Conv2d) make no sense",
+    "unsure below 7": "not a probability",
+    "an impossible shape": "impossible shape",
+    "65 layers": "too many layers",
+    "400 million products": "too long to compute",
     "empty": "cut off",
 }
 

@@ -190,7 +190,8 @@ def test_a_weights_file_can_be_written_for_the_page(run, tmp_path):
 
 def test_files_that_are_no_checkpoints(run, tmp_path):
     (tmp_path / "run.pt").write_text("hello")
-    for path, words in (("run.pt", "run.pt is not a checkpoint"), ("no.pt", "no.pt cannot be read"),
+    for path, words in (("run.pt", "run.pt is not a checkpoint"),
+                        ("no.pt", "There is no checkpoint no.pt. Check the name"),
                         ("no.npz", "no weights file no.npz")):  # fmt: skip
         result = run("weights", path)
         assert result.exit_code == 2

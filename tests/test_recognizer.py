@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import tracemalloc
 import zipfile
 import zlib
 
@@ -322,6 +323,13 @@ def _rewritten(path, change_head=None, **changes):
         (lambda head: head["layers"].pop(), {}),
         (lambda head: head["layers"].append({"type": "__import__"}), {}),
         (lambda head: head["layers"][0].update(stride=0), {}),
+        (lambda head: head["layers"][0].update(stride=2.0), {}),
+        (lambda head: head["layers"][0].update(stride=True), {}),
+        (lambda head: head["layers"][0].update(padding=-1), {}),
+        (lambda head: head["layers"][4].update(size=0), {}),
+        (lambda head: head.update(unsure_below=7), {}),
+        (lambda head: head.update(unsure_below=-0.1), {}),
+        (lambda head: head["layers"].extend([{"type": "ReLU"}] * 60), {}),
     ],
 )
 def test_a_forged_file_with_the_right_hash_is_refused(weights, tmp_path, change, arrays):
@@ -329,6 +337,41 @@ def test_a_forged_file_with_the_right_hash_is_refused(weights, tmp_path, change,
     _rewritten(path, change, **arrays)
     with pytest.raises(WeightsError):
         Recognizer(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "arrays", "reason"),
+    [
+        (lambda head: head["layers"][0].update(padding=3000), {}, "Conv2d make no sense"),
+        (None, {"0.bias": np.zeros(10**6, np.float32)}, "Conv2d make no sense"),
+        (None, {"0.weight": np.zeros((2**21, 1, 1, 1), np.float32)}, "Conv2d make no sense"),
+        (
+            lambda head: head["layers"][0].update(stride=1, padding=0),
+            {
+                "0.weight": np.zeros((2**19, 1, 1, 1), np.float32),
+                "0.bias": np.zeros(2**19, np.float32),
+            },
+            "too long to compute",
+        ),
+        (
+            None,
+            {f"1.{name}": np.zeros(10**6, np.float32) for name in ("scale", "shift")},
+            "1000000 scales for 4 channels",
+        ),
+    ],
+)
+def test_a_small_file_that_asks_for_a_huge_computation_is_refused_at_once(
+    weights, tmp_path, change, arrays, reason
+):
+    path = recognizer.save_weights(tmp_path / "w.npz", weights)
+    _rewritten(path, change, **arrays)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match=reason):
+            Recognizer(path)
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path):
@@ -372,7 +415,7 @@ def test_the_page_gets_the_same_network(weights, tmp_path):
     text = path.read_text("ascii")
     content = json.loads(text[text.index("= ") + 2 : text.rindex(";")])
     assert content["format"] == "mnist-course-weights-1"
-    assert (content["temperature"], content["refuse_below"]) == (1.5, 0.7)
+    assert (content["temperature"], content["unsure_below"]) == (1.5, 0.7)
     assert (content["mean"], content["std"]) == (MEAN, STD)
     layers = []
     for layer in content["layers"]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mnist_course.data import Digits
 
 UNSURE_BELOW = 0.8
+TRAIN = "python -m mnist_course train --model recognizer --valid 5000 --checkpoint FILE"
 
 
 def layers_of(model: nn.Module) -> tuple[dict[str, Any], ...]:
@@ -171,40 +172,35 @@ def from_checkpoint(path: str | Path) -> Weights:
     from mnist_course.training.checkpoint import load_checkpoint, restore_model
     from mnist_course.training.recipes import RECIPES
 
+    if not Path(path).exists():
+        raise WeightsError(f"There is no checkpoint {path}. Check the name, or make one: {TRAIN}.")
     content = load_checkpoint(path)
     run, rows = content.get("about", {}), content.get("run", {}).get("history", [])
     if run.get("recipe") not in RECIPES:
         raise WeightsError(
-            f"{path} does not say by which recipe it was trained. Make one with "
-            "python -m mnist_course train --model recognizer --valid 5000 --checkpoint FILE."
+            f"{path} does not say by which recipe it was trained. Make one that does: {TRAIN}."
         )
-    name, digits = run["recipe"], load_data()
-    if len(rows) < run["num_epochs"]:
+    recipe, num_epochs, digits = RECIPES[run["recipe"]], run["num_epochs"], load_data()
+    if len(rows) < num_epochs:
         raise WeightsError(
-            f"{path} is of a run that has made {len(rows)} of {run['num_epochs']} epochs: finish "
-            "it first, with train --resume."
+            f"{path} is of a run that has made {len(rows)} of {num_epochs} epochs: finish it "
+            "first, with train --resume."
         )
     if digits.source != run["data"]:
         raise WeightsError(f"{path} was trained on {run['data']}, and here is {digits.source}.")
-    recipe = RECIPES[name]
     model = recipe.model()
     restore_model(model, content["model"], path)
     about = {
         "title": recipe.title,
-        "command": f"python -m mnist_course train --model {name} --epochs {run['num_epochs']} "
+        "command": f"python -m mnist_course train --model {run['recipe']} --epochs {num_epochs} "
         f"--seed {run['seed']} --valid {run['num_valid']}",
         "made": time.strftime("%Y-%m-%d"),
         "seed": run["seed"],
-        "num_epochs": run["num_epochs"],
+        "num_epochs": num_epochs,
         "torch": torch.__version__.split("+")[0],
     }
-    return make_weights(
-        model,
-        digits,
-        num_valid=run["num_valid"],
-        normalized=recipe.normalized,
-        about=about,
-    )
+    num_valid, normalized = run["num_valid"], recipe.normalized
+    return make_weights(model, digits, num_valid=num_valid, normalized=normalized, about=about)
 
 
 def find_weights(path: str | Path | None = None) -> Weights:
@@ -256,7 +252,7 @@ def save_page(path: str | Path, weights: Weights) -> Path:
         "mean": weights.mean,
         "std": weights.std,
         "temperature": weights.temperature,
-        "refuse_below": weights.unsure_below,
+        "unsure_below": weights.unsure_below,
         "layers": [
             {k: _packed(v) if isinstance(v, np.ndarray) else v for k, v in layer.items()}
             for layer in weights.layers

@@ -9,6 +9,10 @@ import numpy as np
 
 from mnist_course.by_hand.convolution import max_pool2d, windows
 
+MOST_PRODUCTS = (
+    2**28
+)  # of one layer and one picture: a second on a page; the best network of the course takes 2 M
+
 
 def forward(
     layers: Sequence[dict[str, Any]], images: np.ndarray, mean: float, std: float
@@ -41,12 +45,16 @@ def _conv2d(X: np.ndarray, layer: dict[str, Any]) -> np.ndarray:
     weight, stride, padding = layer["weight"], layer["stride"], layer["padding"]
     X = np.pad(X, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     views = windows(X, weight.shape[2], stride)  # (B, C, H', W', k, k)
+    if weight.size * views.shape[2] * views.shape[3] > MOST_PRODUCTS:
+        raise ValueError("a layer of it takes too long to compute")
     # The same sums as `by_hand.convolution.conv2d`, as one product of matrices: many times faster.
     Z = np.tensordot(views, weight, axes=((1, 4, 5), (1, 2, 3)))  # (B, H', W', O)
     return (Z + layer.get("bias", np.float32(0))).transpose(0, 3, 1, 2)
 
 
 def _batch_norm(X: np.ndarray, layer: dict[str, Any]) -> np.ndarray:
+    if X.shape[1] != len(layer["scale"]):
+        raise ValueError(f"it has {len(layer['scale'])} scales for {X.shape[1]} channels")
     return X * layer["scale"][:, None, None] + layer["shift"][:, None, None]
 
 

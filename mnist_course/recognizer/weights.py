@@ -17,6 +17,7 @@ from mnist_course.recognizer.layers import LAYERS, forward
 
 FORMAT = "mnist-course-weights-1"
 OWN = Path(__file__).with_name("recognizer.npz")  # the network of the package
+MOST_LAYERS = 64
 LARGEST_FILE = 2**26  # bytes of a weights file, also when unpacked; ours has 0.1 MB
 
 
@@ -145,20 +146,49 @@ def _unpack(head: dict[str, Any], arrays: dict[str, np.ndarray]) -> Weights:
 
 def _check(weights: Weights) -> None:
     """Refuse what could not have been trained, or does not map an image to ten scores."""
-    for layer in weights.layers:
-        if layer["type"] not in LAYERS:
-            raise ValueError(f"it has a layer of type {layer['type']}")
-        for array in (v for v in layer.values() if isinstance(v, np.ndarray)):
-            if array.dtype != np.float32 or not np.isfinite(array).all():
-                raise ValueError("it holds something else than finite float32 numbers")
+    _check_layers(weights.layers)
     numbers = (weights.mean, weights.std, weights.temperature, weights.unsure_below)
     if not np.isfinite(numbers).all() or weights.std <= 0 or weights.temperature <= 0:
         raise ValueError("its temperature or its normalization is not a positive number")
+    if not 0 <= weights.unsure_below <= 1:
+        raise ValueError(f"unsure_below is {weights.unsure_below}, and not a probability")
     paper = np.zeros((1, 28, 28), np.uint8)
     shape = forward(weights.layers, paper, weights.mean, weights.std).shape
     describe(weights)  # a KeyError if it does not say where it comes from
     if shape != (1, 10):
         raise ValueError(f"its network maps an image to {shape[1:]} and not to 10 scores")
+
+
+def _check_layers(layers: tuple[dict[str, Any], ...]) -> None:
+    """Refuse unknown layers, other numbers than float32, and what would take for ever."""
+    if len(layers) > MOST_LAYERS:
+        raise ValueError(f"it has {len(layers)} layers, more than {MOST_LAYERS}")
+    for layer in layers:
+        if layer["type"] not in LAYERS:
+            raise ValueError(f"it has a layer of type {layer['type']}")
+        arrays = {name: v for name, v in layer.items() if isinstance(v, np.ndarray)}
+        for array in arrays.values():
+            if array.dtype != np.float32 or not np.isfinite(array).all():
+                raise ValueError("it holds something else than finite float32 numbers")
+        if not _fits(layer, {name: array.shape for name, array in arrays.items()}):
+            raise ValueError(f"shapes or settings of a {layer['type']} make no sense")
+
+
+def _fits(layer: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether a layer is of a size that an image of 28×28 pixels can have a use for."""
+    if layer["type"] == "Conv2d":
+        outputs, _, height, width = shapes["weight"]
+        fits = height == width and shapes.get("bias", (outputs,)) == (outputs,)
+        return fits and _whole(layer["stride"], 1, 28) and _whole(layer["padding"], 0, width // 2)
+    if layer["type"] == "BatchNorm2d":
+        return len(shapes["scale"]) == 1 and shapes["scale"] == shapes["shift"]
+    if layer["type"] == "Linear":
+        return len(shapes["weight"]) == 2 and shapes["bias"] == shapes["weight"][:1]
+    return layer["type"] != "MaxPool2d" or _whole(layer["size"], 1, 28)
+
+
+def _whole(number: object, low: int, high: int) -> bool:
+    return type(number) is int and low <= number <= high
 
 
 def _hash(head: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:

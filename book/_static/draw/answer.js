@@ -50,12 +50,12 @@ const Answer = (() => {
 
   /**
    * @param {number[]} probs
-   * @param {number} refuseBelow
+   * @param {number} unsureBelow
    * @returns {Verdict}
    */
-  function judge(probs, refuseBelow) {
+  function judge(probs, unsureBelow) {
     const [first, second] = probs.map((_, digit) => digit).sort((a, b) => probs[b] - probs[a]);
-    if (probs[first] < refuseBelow) {
+    if (probs[first] < unsureBelow) {
       const [likely, other] = [first, second].map((k) => `${named(k)} (${percent(probs[k])})`);
       return { kind: "unsure", digit: first, sentence: `I am unsure: ${likely} or ${other}?` };
     }

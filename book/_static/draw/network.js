@@ -17,6 +17,8 @@
  *         | {type: "ReLU"} | {type: "Flatten"}} Layer
  */
 const Network = (() => {
+  const MOST_PRODUCTS = 2 ** 28; // of one layer: a second; the best network of the course takes 2 M
+
   /**
    * @param {...number} shape
    * @returns {Tensor} All zeros.
@@ -63,6 +65,9 @@ const Network = (() => {
     const height = Math.floor((rows - k) / stride) + 1;
     const width = Math.floor((columns - k) / stride) + 1;
     expect(height > 0 && width > 0, "Conv2d", weight.shape, x.shape);
+    if (weight.data.length * height * width > MOST_PRODUCTS) {
+      throw new Error("one of its layers takes too long to compute");
+    }
 
     const y = zeros(outputs, height, width);
     const patch = new Float32Array(channels * k * k); // in the order in which a filter is stored

@@ -59,7 +59,7 @@
     } else if (image && weights) {
       const { outputs, probs } = predict(image, weights);
       maps.show(outputs);
-      answer.show(Answer.judge(probs, weights.refuse_below), probs);
+      answer.show(Answer.judge(probs, weights.unsure_below), probs);
     }
   }
 

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * MNIST's own preparation: fit_box, center and to_mnist of mnist_course/mnist_form.py, number for
+ * MNIST's own preparation: fit_box, center and to_mnist of mnist_course/data/mnist_form.py, number for
  * number. Its makers scaled each digit into a box of 20×20 pixels and placed that by its center
  * of mass in a picture of 28×28.
  */

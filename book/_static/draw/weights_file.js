@@ -14,7 +14,7 @@
  *     provenance    one or two sentences: which network, trained when, on what, how good
  *     mean, std     normalization of pixels that were scaled to 0..1
  *     temperature   probs = softmax(logits / temperature)
- *     refuse_below  a largest probability below this is no answer
+ *     unsure_below  a largest probability below this is called unsure, from 0 to 1
  *     layers        one entry per layer of the nn.Sequential, in its order:
  *                   {type: "Conv2d", weight, bias (if there is one), stride, padding}
  *                   {type: "BatchNorm2d", scale, shift}    both per channel, see network.js
@@ -30,10 +30,11 @@
  * crc32 the checksum of those bytes: a file that was cut or changed is refused, and not believed.
  *
  * @typedef {{provenance: string, mean: number, std: number, temperature: number,
- *            refuse_below: number, layers: Layer[]}} Weights
+ *            unsure_below: number, layers: Layer[]}} Weights
  */
 const WeightsFile = (() => {
   const FORMAT = "mnist-course-weights-1";
+  const MOST_LAYERS = 64;
   /** The arrays of each type of layer. @type {{[type: string]: string[]}} */
   const KNOWN = {
     Conv2d: ["weight"],
@@ -53,13 +54,17 @@ const WeightsFile = (() => {
     if (!file || file.format !== FORMAT) {
       throw new Error(`it is not in the format ${FORMAT}`);
     }
-    for (const name of ["mean", "std", "temperature", "refuse_below"]) {
+    for (const name of ["mean", "std", "temperature", "unsure_below"]) {
       if (!Number.isFinite(file[name])) throw new Error(`it has no number "${name}"`);
     }
     if (!(file.std > 0 && file.temperature > 0)) {
       throw new Error('"std" and "temperature" must be above 0');
     }
+    if (file.unsure_below < 0 || file.unsure_below > 1) {
+      throw new Error('"unsure_below" is not a probability');
+    }
     if (!Array.isArray(file.layers)) throw new Error("it has no layers");
+    if (file.layers.length > MOST_LAYERS) throw new Error("it has too many layers");
     const layers = file.layers.map(readLayer);
     // One picture of paper shows whether the layers fit together and end in ten numbers.
     const paper = Network.normalize(new Uint8Array(28 * 28), file.mean, file.std);
@@ -67,8 +72,8 @@ const WeightsFile = (() => {
     if (!logits || logits.data.length !== 10 || !logits.data.every(Number.isFinite)) {
       throw new Error("its network does not give ten scores for a picture of 28×28 pixels");
     }
-    const { mean, std, temperature, refuse_below } = file;
-    return { provenance: String(file.provenance), mean, std, temperature, refuse_below, layers };
+    const { mean, std, temperature, unsure_below } = file;
+    return { provenance: String(file.provenance), mean, std, temperature, unsure_below, layers };
   }
 
   /**
@@ -102,7 +107,41 @@ const WeightsFile = (() => {
     for (const name of [...KNOWN[type], ...(entry.bias ? ["bias"] : [])]) {
       layer[name] = readArray(entry[name], `${name} of layer ${number} (${type})`);
     }
+    if (!fits(layer)) {
+      throw new Error(`shapes or settings of its layer ${number} (${type}) make no sense`);
+    }
     return layer;
+  }
+
+  /**
+   * Whether a layer is of a size that a picture of 28×28 pixels can have a use for. What is not
+   * would keep the page busy for minutes.
+   * @param {Layer} layer
+   * @returns {boolean}
+   */
+  function fits(layer) {
+    if (layer.type === "Conv2d") {
+      const [outputs, , height, width] = layer.weight.shape;
+      const isSquare = layer.weight.shape.length === 4 && height === width;
+      const hasBiases = !layer.bias || layer.bias.data.length === outputs;
+      const { stride, padding } = layer;
+      return isSquare && hasBiases && isWhole(stride, 1, 28) && isWhole(padding, 0, width >> 1);
+    }
+    if (layer.type === "BatchNorm2d") return layer.scale.data.length === layer.shift.data.length;
+    if (layer.type === "Linear") {
+      return layer.weight.shape.length === 2 && layer.bias.data.length === layer.weight.shape[0];
+    }
+    return layer.type !== "MaxPool2d" || isWhole(layer.size, 1, 28);
+  }
+
+  /**
+   * @param {unknown} number
+   * @param {number} low
+   * @param {number} high
+   * @returns {boolean}
+   */
+  function isWhole(number, low, high) {
+    return Number.isInteger(number) && low <= Number(number) && Number(number) <= high;
   }
 
   /**
@@ -112,6 +151,9 @@ const WeightsFile = (() => {
    */
   function readArray(array, name) {
     if (!array || !Array.isArray(array.shape)) throw new Error(`the ${name} is missing`);
+    if (!array.shape.every((/** @type {unknown} */ size) => isWhole(size, 1, 2 ** 24))) {
+      throw new Error(`the ${name} has an impossible shape`);
+    }
     let bytes;
     try {
       bytes = Uint8Array.from(atob(array.data), (character) => character.charCodeAt(0));
