@@ -30,7 +30,7 @@ class Wrong(CourseError):  # noqa: N818 - raise Wrong("...") reads as it should
     """An answer is not right; the message says what was expected and names the likely slip."""
 
 
-class NotYet(Exception):  # noqa: N818
+class NotYet(CourseError):  # noqa: N818
     """The learner's function still returns ``...``."""
 
 
