@@ -60,16 +60,7 @@ class Commands(click.Group):
             if told is None:
                 raise
             click.echo(f"Error: {told}", err=True)
-            _drop_output()
             sys.exit(told.exit_code)
-
-
-def _drop_output() -> None:
-    """Let Python end quietly, if what is still to be printed finds no place on a full disk."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)

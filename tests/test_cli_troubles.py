@@ -1,7 +1,9 @@
 """Whatever a user can cause, a command answers in one line, and its exit status says what."""
 
 import errno
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import mnist_course
 from mnist_course import cli
 from mnist_course.errors import CourseError, UsageError, as_course_error
 from mnist_course.files import SaveError
@@ -114,6 +117,17 @@ def test_a_fault_of_ours_is_not_hidden(trouble_in, name):
 def test_ctrl_c_is_no_error(trouble_in, name):
     done = trouble_in(name, KeyboardInterrupt())
     assert (done.exit_code, done.stderr.strip()) == (1, "Aborted!")
+
+
+def test_every_error_of_the_course_is_of_the_family():
+    classes = set()
+    for module in pkgutil.walk_packages(mnist_course.__path__, "mnist_course."):
+        if not module.name.endswith("__main__"):
+            found = vars(importlib.import_module(module.name)).values()
+            classes |= {c for c in found if isinstance(c, type) and issubclass(c, Exception)}
+    ours = {c for c in classes if c.__module__.startswith("mnist_course")}
+    assert len(ours) > 10
+    assert [c for c in ours if not issubclass(c, CourseError)] == []
 
 
 def test_what_the_machine_lacks_is_told_and_a_closed_pipe_is_not():
