@@ -8,27 +8,7 @@ from mnist_course.exercises.expect import as_array, call, expect_array, expect_n
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("07.parameters")
-
-
-@exercise("07.start")
-def start(answer: Any) -> None:
-    inputs = 512
-    expect_number(
-        answer,
-        (2 / inputs) ** 0.5,
-        rtol=0.01,
-        slips=[
-            (2 / inputs, "that is the mean square; the standard deviation is its root"),
-            ((1 / inputs) ** 0.5, "a ReLU stands in front and drops half of the squares"),
-            ((1 / (3 * inputs)) ** 0.5, "that is PyTorch's own; with it the spread fades"),
-            ((2 / 128) ** 0.5, "the sum runs over the inputs, not over the outputs"),
-            ((2 / 640) ** 0.5, "on the way forward only the inputs count"),
-        ],
-    )
-
-
-in_data("07.zeros")
+in_data("07.parameters", "07.start", "07.zeros")
 
 
 def _two_layers(answer: Any) -> list[np.ndarray]:

@@ -12,40 +12,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from mnist_course.exercises.expect import as_array, call, expect_array
+from mnist_course.exercises.expect import call
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 from mnist_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
-in_data("09.size")
-
-
-@exercise("09.velocity")
-def velocity(answer: Any) -> None:
-    if as_array(answer).size == 1:
-        raise Wrong("two numbers are asked: the share of the first step, and a step: [.., ..]")
-    expect_array(
-        answer,
-        [0.1, 22],
-        rtol=1e-3,
-        atol=0,
-        slips=[
-            ([0.1, 21.8543], "the share is right; steps are whole numbers: the first one beyond"),
-            ([1, 22], "the step is right; the first step has no velocity to add to its slope"),
-            ([0.1, 44], "the share is right; at step 44 only 1 % is missing, and 10 % may be"),
-            ([0.1, 7], "the share is right; at step 7 0.9^7 = 48 % are still missing"),
-            ([0.1, 21], "the share is right; after 21 steps 0.9^21 = 0.109 is still missing"),
-            ([0.1, 23], "the share is right; step 22 is within 10 % already"),
-            ([0.9, 22], "the step is right; momentum 0.9 keeps 0.9, so a first step has the rest"),
-            ([10, 22], "the step is right; the right length is ten times the first, not a tenth"),
-            ([0.1, 10], "the share is right; 1 / (1 - 0.9) = 10 steps leave 0.9^10 = 35 % missing"),
-            ([22, 0.1], "the other way round: the share first"),
-            ([0.1, 1], "the first step is a tenth of the right length: 90 % are missing"),
-        ],
-    )
-
-
-in_data("09.loader")
+in_data("09.size", "09.velocity", "09.loader")
 
 
 def _seed(function: Any, seed: int, step: int) -> int:

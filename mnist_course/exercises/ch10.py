@@ -5,33 +5,11 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.losses import softmax
-from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("10.mass", "10.box")
-
-
-@exercise("10.temperature")
-def temperature(answer: Any) -> None:
-    right = 1 / (1 + 99**-0.5)
-    expect_number(
-        answer,
-        right,
-        rtol=2e-3,
-        slips=[
-            (0.495, "divide the logits by 2, not the probability"),
-            (0.99, "a temperature of 2 changes all probabilities but one half"),
-            (0.9801, "that is the square; which logits have this softmax?"),
-            (0.99**0.5, "that is the root of one probability; the other one changes as well"),
-            (0.745, "halfway to one half would be too simple; which logits have this softmax?"),
-            (0.6201, "0.99 is a probability, not a logit; first find the difference of the logits"),
-            (0.6213, "0.99 is a probability, not a logit; first find the difference of the logits"),
-            (1 - right, "that is the probability of the other digit"),
-            (100 * right, "hand in a share of 1, not percent"),
-            (0.99**2 / (0.99**2 + 0.01**2), "you multiplied the logits by 2; divide them"),
-        ],
-    )
+in_data("10.mass", "10.box", "10.temperature")
 
 
 @exercise("10.shift")

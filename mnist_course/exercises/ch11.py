@@ -13,30 +13,7 @@ from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("11.letters", "11.flat", "11.scale")
-
-
-@exercise("11.fourth")
-def fourth(answer: Any) -> None:
-    if as_array(answer).size == 1:
-        raise Wrong("two numbers are asked: the batch size, and the factor on the learning rate")
-    expect_array(
-        answer,
-        [256, 4],
-        slips=[
-            ([256, 1], "gradients are added, not averaged: the sum of four is four times the mean"),
-            (
-                [256, 2],
-                "no square root here: plain SGD moves by lr times the sum of four gradients",
-            ),
-            ([256, 16], "the sum of four means is four times the mean of all, once"),
-            ([256, 0.25], "the sum of four gradients is longer than their mean, not shorter"),
-            ([64, 4], "the factor is right; but each step has seen four batches"),
-            ([64, 1], "each step has seen four batches"),
-            ([16, 4], "four batches of 64 are more examples, not fewer"),
-            ([4, 256], "the order: the batch size first"),
-        ],
-    )
+in_data("11.letters", "11.flat", "11.scale", "11.fourth")
 
 
 def _points(num_classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

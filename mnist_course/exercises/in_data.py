@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from mnist_course.exercises.expect import expect_array, expect_choice, expect_number
-from mnist_course.exercises.judge import exercise
+from mnist_course.exercises.expect import as_array, expect_array, expect_choice, expect_number
+from mnist_course.exercises.judge import Wrong, exercise
 
 
 @functools.cache
@@ -28,7 +28,8 @@ def load_answers(chapter: str) -> dict[str, dict[str, Any]]:
     -------
     dict
         Exercise to its entry: ``number``, ``array`` or ``choice``; how near (``rtol``, ``atol``);
-        ``slips``, each with the value ``got`` and its ``reply``; ``replies`` to other choices.
+        ``slips``, each with the value ``got`` and its ``reply``; ``replies`` to other choices;
+        ``single``, the reply to one number where several are asked.
     """
     path = Path(__file__).with_name(f"ch{chapter}.yaml")
     found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -53,6 +54,8 @@ def _compare(entry: dict[str, Any], answer: Any) -> None:
     if "choice" in entry:
         expect_choice(answer, entry["choice"], entry["replies"])
         return
+    if "single" in entry and as_array(answer).size == 1:
+        raise Wrong(entry["single"])
     options: dict[str, Any] = {k: entry[k] for k in ("rtol", "atol", "unit") if k in entry}
     options["slips"] = [(slip["got"], slip["reply"]) for slip in entry.get("slips", ())]
     if "number" in entry:
