@@ -1,32 +1,8 @@
-"""The chapters: found, run as scripts, and made into notebooks whose outputs are kept."""
+"""The chapters: found, run as scripts, and made into notebooks whose outputs are kept.
 
-from mnist_course.chapters.notebooks import execute_notebooks
-from mnist_course.chapters.pair import derive_notebook, same_cells
-from mnist_course.chapters.places import (
-    CELL_SECONDS,
-    NOTEBOOKS,
-    ROOT,
-    RUNS,
-    ChapterError,
-    chapter_environment,
-    enter_environment,
-    find_chapters,
-)
-from mnist_course.chapters.scripts import Run, format_table, run_chapters
+What others use is handed on, and loaded when it is first asked for.
+"""
 
-__all__ = [
-    "CELL_SECONDS",
-    "NOTEBOOKS",
-    "ROOT",
-    "RUNS",
-    "ChapterError",
-    "Run",
-    "chapter_environment",
-    "derive_notebook",
-    "enter_environment",
-    "execute_notebooks",
-    "find_chapters",
-    "format_table",
-    "run_chapters",
-    "same_cells",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

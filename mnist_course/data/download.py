@@ -7,6 +7,7 @@ said what.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,38 +37,10 @@ class MnistFile:
     gz_size: int  # bytes
 
 
+OFFICIAL = Path(__file__).with_name("official.json")
 FILES = {
-    file.name: file
-    for file in (
-        MnistFile(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            9_912_422,
-        ),
-        MnistFile(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            28_881,
-        ),
-        MnistFile(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            1_648_877,
-        ),
-        MnistFile(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            4_542,
-        ),
-    )
+    name: MnistFile(name, tuple(facts.pop("shape")), **facts)
+    for name, facts in json.loads(OFFICIAL.read_text(encoding="utf-8")).items()
 }
 
 MIRRORS = (

@@ -1,0 +1,14 @@
+from .notebooks import execute_notebooks as execute_notebooks
+from .pair import derive_notebook as derive_notebook
+from .pair import same_cells as same_cells
+from .places import CELL_SECONDS as CELL_SECONDS
+from .places import NOTEBOOKS as NOTEBOOKS
+from .places import ROOT as ROOT
+from .places import RUNS as RUNS
+from .places import ChapterError as ChapterError
+from .places import chapter_environment as chapter_environment
+from .places import enter_environment as enter_environment
+from .places import find_chapters as find_chapters
+from .scripts import Run as Run
+from .scripts import format_table as format_table
+from .scripts import run_chapters as run_chapters
