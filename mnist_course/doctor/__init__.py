@@ -4,14 +4,8 @@ Taught in: chapter 11, "It does not learn".
 """
 
 from mnist_course.doctor.finding import Finding
-from mnist_course.doctor.patient import Program
-from mnist_course.doctor.report import (
-    CannotLook,
-    Report,
-    examine,
-    examine_program,
-    load_program,
-)
+from mnist_course.doctor.program import CannotLook, Program, load_program
+from mnist_course.doctor.report import Report, examine, examine_program
 
 __all__ = [
     "CannotLook",

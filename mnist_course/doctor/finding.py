@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mnist_course.doctor.patient import Patient, Trouble, describe_error
+from mnist_course.doctor.patient import Patient
+from mnist_course.doctor.theirs import Trouble, describe_error
 
 OK, WARNING, PROBLEM, NOT_LOOKED = "ok", "warning", "problem", "not looked"
 MARKS = {OK: "●", WARNING: "!", PROBLEM: "✗", NOT_LOOKED: "○"}

@@ -18,8 +18,11 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_course.doctor.finding import Finding, check, not_looked, ok, problem, warning
-from mnist_course.doctor.patient import Batch, Patient, Twin, classes, theirs
+from mnist_course.doctor.patient import Patient
 from mnist_course.doctor.program_checks import STOCHASTIC
+from mnist_course.doctor.sample import Batch, classes
+from mnist_course.doctor.theirs import theirs
+from mnist_course.doctor.twin import Twin
 
 NUM_CALLS = 5
 Gradients = dict[str, "torch.Tensor | None"]

@@ -12,18 +12,10 @@ from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
 from mnist_course.doctor.finding import Finding, check, not_looked, ok, problem, warning
-from mnist_course.doctor.patient import (
-    NUM_STEPS,
-    Patient,
-    Sample,
-    Trouble,
-    Twin,
-    classes,
-    nominal_lr,
-    probe_family,
-    take,
-    theirs,
-)
+from mnist_course.doctor.patient import Patient, probe_family
+from mnist_course.doctor.sample import Sample, classes, take
+from mnist_course.doctor.theirs import Trouble, theirs
+from mnist_course.doctor.twin import NUM_STEPS, Twin, nominal_lr
 
 STOCHASTIC = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 
