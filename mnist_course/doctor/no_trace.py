@@ -9,6 +9,7 @@ import random
 import types
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 
 from mnist_course.doctor.program import Program
+
+Undo = list[Callable[[], Any]]  # what puts everything back, in this order
 
 
 @contextlib.contextmanager
@@ -27,47 +30,40 @@ def no_trace(program: Program) -> Iterator[None]:
     program : Program
         What is examined in the block.
     """
-    undo: list[Callable[[], None]] = [_remember_random_numbers()]
-    grad_enabled = torch.is_grad_enabled()
-    for part in (program.model, program.loss_fn):
-        if isinstance(part, nn.Module):
-            undo.append(remember_module(part))
-    undo.append(remember_optimizer(program.optimizer))
-    for loader in (program.train_loader, program.test_loader):
-        undo.append(_remember_loader(loader))
+    undo = [*_remember_loader(program.train_loader), *_remember_loader(program.test_loader)]
+    undo += remember_optimizer(program.optimizer)
+    for part in (program.loss_fn, program.model):
+        undo += remember_module(part) if isinstance(part, nn.Module) else []
+    undo += _remember_random_numbers()
+    undo.append(partial(torch.set_grad_enabled, torch.is_grad_enabled()))
     said = io.StringIO()  # the learner's functions may print
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(said), torch.enable_grad():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for put_back in reversed(undo):
+        for put_back in undo:
             put_back()
-        torch.set_grad_enabled(grad_enabled)
 
 
-def _remember_random_numbers() -> Callable[[], None]:
-    """Return a function that puts Python's, numpy's and torch's random numbers back."""
-    python, legacy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
-
-    def put_back() -> None:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-        torch.set_rng_state(cpu)
-        if gpus:
-            torch.cuda.set_rng_state_all(gpus)
-        if mps is not None:
-            torch.mps.set_rng_state(mps)
-
-    return put_back
+def _remember_random_numbers() -> Undo:
+    """Remember Python's, numpy's and torch's random numbers."""
+    undo: Undo = [
+        partial(random.setstate, random.getstate()),
+        partial(np.random.set_state, np.random.get_state()),  # noqa: NPY002
+        partial(torch.set_rng_state, torch.get_rng_state()),
+    ]
+    if torch.cuda.is_initialized():
+        undo.append(partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+    if torch.backends.mps.is_available():
+        undo.append(partial(torch.mps.set_rng_state, torch.mps.get_rng_state()))
+    return undo
 
 
-def _remember_tensor(tensor: torch.Tensor) -> Callable[[], None]:
-    """Return a function that puts the values of a tensor back, if they were changed."""
+def _remember_tensor(tensor: torch.Tensor) -> Undo:
+    """Remember the values of a tensor; they are put back if they were changed."""
     if nn.parameter.is_lazy(tensor) or tensor.is_meta:  # it has no values
-        return lambda: None
+        return []
     saved, version = tensor.detach().clone(), tensor._version
 
     def put_back() -> None:
@@ -75,62 +71,55 @@ def _remember_tensor(tensor: torch.Tensor) -> Callable[[], None]:
             with torch.no_grad():
                 tensor.copy_(saved)
 
-    return put_back
+    return [put_back]
 
 
-def _remember_dict(values: dict[Any, Any]) -> Callable[[], None]:
-    """Return a function that puts the entries of a dictionary back, and the tensors in them."""
-    saved = dict(values)
-    inner = [_remember_tensor(v) for v in saved.values() if isinstance(v, torch.Tensor)]
-
-    def put_back() -> None:
-        _reset(values, saved)
-        for undo in inner:
-            undo()
-
-    return put_back
+def _remember_dict(values: dict[Any, Any]) -> Undo:
+    """Remember the entries of a dictionary, and the tensors in them."""
+    undo: Undo = [partial(_reset, values, dict(values))]
+    for value in values.values():
+        undo += _remember_tensor(value) if isinstance(value, torch.Tensor) else []
+    return undo
 
 
-def remember_module(module: nn.Module) -> Callable[[], None]:
-    """Return a function that puts values, gradients and modes of a module back."""
-    modes = [(part, part.training) for part in module.modules()]
-    undo = [_remember_tensor(t) for t in (*module.parameters(), *module.buffers())]
-    flags = [(p, p.requires_grad, p.grad) for p in module.parameters()]
-    undo += [_remember_tensor(p.grad) for p in module.parameters() if p.grad is not None]
-    tables = [
-        _remember_dict(table)
-        for part in module.modules()
-        for table in (part.__dict__, part._parameters, part._buffers)
-    ]
+def remember_module(module: nn.Module) -> Undo:
+    """Return what puts values, gradients and modes of a module back.
 
-    def put_back() -> None:
-        for restore in tables:
-            restore()
-        for part, mode in modes:
-            part.training = mode
-        for restore in undo:
-            restore()
-        for parameter, wanted, grad in flags:
-            if parameter.requires_grad != wanted:
-                parameter.requires_grad_(wanted)
-            parameter.grad = grad
-
-    return put_back
+    Parameters
+    ----------
+    module : nn.Module
+        A model, or a loss.
+    """
+    undo: Undo = []
+    for part in module.modules():
+        for table in (part.__dict__, part._parameters, part._buffers):
+            undo += _remember_dict(table)
+    undo += [partial(setattr, part, "training", part.training) for part in module.modules()]
+    grads = [p.grad for p in module.parameters() if p.grad is not None]
+    for tensor in (*module.parameters(), *module.buffers(), *grads):
+        undo += _remember_tensor(tensor)
+    return undo + [partial(_reset_flags, p, p.requires_grad, p.grad) for p in module.parameters()]
 
 
-def remember_optimizer(optimizer: Any) -> Callable[[], None]:
-    """Return a function that puts the state and the settings of an optimizer back."""
-    states = [optimizer.state] if isinstance(getattr(optimizer, "state", None), dict) else []
-    states += [s for state in list(states) for s in state.values() if isinstance(s, dict)]
-    groups = getattr(optimizer, "param_groups", [])
-    states += [g for g in groups if isinstance(g, dict)]
-    undo = [_remember_dict(state) for state in states]
+def _reset_flags(parameter: nn.Parameter, wanted: bool, grad: torch.Tensor | None) -> None:
+    """Give a parameter the gradient that it had, and the wish for one."""
+    if parameter.requires_grad != wanted:
+        parameter.requires_grad_(wanted)
+    parameter.grad = grad
 
-    def put_back() -> None:
-        for restore in undo:
-            restore()
 
-    return put_back
+def remember_optimizer(optimizer: Any) -> Undo:
+    """Return what puts the state and the settings of an optimizer back.
+
+    Parameters
+    ----------
+    optimizer : object
+        One of PyTorch's, or one's own.
+    """
+    state = getattr(optimizer, "state", None)
+    tables = [state, *state.values()] if isinstance(state, dict) else []
+    tables += getattr(optimizer, "param_groups", [])
+    return [undo for t in tables if isinstance(t, dict) for undo in _remember_dict(t)]
 
 
 _NO_STATE = (
@@ -145,13 +134,13 @@ _NO_STATE = (
 )
 
 
-def _remember_loader(loader: Any) -> Callable[[], None]:
-    """Return a function that puts counters and generators of a loader back.
+def _remember_loader(loader: Any) -> Undo:
+    """Remember counters and generators of a loader.
 
     It follows the attributes of the loader, of its sampler, its data set and so on, but looks
     into no tensor and no list of examples.
     """
-    undo: list[Callable[[], None]] = []
+    undo: Undo = []
     known: set[int] = set()
     queue = [(loader, 0)]
     while queue and len(known) < 500:
@@ -159,37 +148,28 @@ def _remember_loader(loader: Any) -> Callable[[], None]:
         if id(part) in known or isinstance(part, _NO_STATE):
             continue
         known.add(id(part))
-        if isinstance(part, (torch.Generator, np.random.RandomState)):
-            undo.append(_state_setter(part.set_state, part.get_state()))
-        elif isinstance(part, np.random.Generator):
-            undo.append(_bits_setter(part.bit_generator, copy.deepcopy(part.bit_generator.state)))
-        elif isinstance(part, random.Random):
-            undo.append(_state_setter(part.setstate, part.getstate()))
-        elif hasattr(part, "__dict__") and depth < 5:
-            attributes = vars(part)
-            if isinstance(attributes, dict):
-                undo.append(_attributes_setter(part, dict(attributes)))
-                queue += [(value, depth + 1) for value in attributes.values()]
-        if isinstance(part, (list, tuple)) and len(part) <= 20 and depth < 5:
-            queue += [(value, depth + 1) for value in part]
-
-    def put_back() -> None:
-        for restore in undo:
-            restore()
-
-    return put_back
+        inside: list[Any] = (
+            list(part) if isinstance(part, (list, tuple)) and len(part) <= 20 else []
+        )
+        if generator := _remember_generator(part):
+            undo += generator
+        elif isinstance(getattr(part, "__dict__", None), dict) and depth < 5:
+            undo.append(partial(_reset, vars(part), dict(vars(part))))
+            inside += vars(part).values()
+        queue += [(value, depth + 1) for value in inside if depth < 5]
+    return undo
 
 
-def _state_setter(set_state: Callable[[Any], Any], state: Any) -> Callable[[], None]:
-    return lambda: set_state(state)
-
-
-def _bits_setter(bits: Any, state: Any) -> Callable[[], None]:
-    return lambda: setattr(bits, "state", state)
-
-
-def _attributes_setter(part: Any, saved: dict[str, Any]) -> Callable[[], None]:
-    return lambda: _reset(vars(part), saved)
+def _remember_generator(part: Any) -> Undo:
+    """Remember the state of a generator of random numbers; anything else has none."""
+    if isinstance(part, torch.Generator):
+        return [partial(part.set_state, part.get_state())]
+    if isinstance(part, np.random.RandomState):
+        return [partial(part.set_state, part.get_state())]
+    if isinstance(part, np.random.Generator):
+        bits = part.bit_generator
+        return [partial(setattr, bits, "state", copy.deepcopy(bits.state))]
+    return [partial(part.setstate, part.getstate())] if isinstance(part, random.Random) else []
 
 
 def _reset(values: dict[Any, Any], saved: dict[Any, Any]) -> None:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_course.doctor.theirs import describe_error
+from mnist_course.doctor.theirs import describe_error, place_of
 from mnist_course.errors import CourseError
+from mnist_course.time_limit import TooLong, call_within
+
+LONGEST_FACTORY = 300.0  # seconds that a factory may take: it may fetch data
 
 
 @dataclass
@@ -72,23 +75,18 @@ def load_program(name: str) -> Program:
     Raises
     ------
     CannotLook
-        If there is no such factory, or it raises, or returns something else.
+        If there is no such factory, or it raises, ends the program, does not come back, or
+        returns something else.
     """
     place, _, factory_name = name.rpartition(":")
     if not place or not factory_name:
         raise CannotLook(f"{name!r}: expected module:factory or file.py:factory")
-    try:
-        module = _import(place)
-    except (Exception, SystemExit) as error:
-        raise CannotLook(f"{place} cannot be imported: {describe_error(error)}") from None
+    module = _call(place, "cannot be imported:", _import, place)
     factory = getattr(module, factory_name, None)
     if not callable(factory):
         names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
         raise CannotLook(f"{place} has no function {factory_name!r}; it has {', '.join(names)}")
-    try:
-        made = factory()
-    except (Exception, SystemExit) as error:
-        raise CannotLook(f"{name} raises {describe_error(error)}") from None
+    made = _call(name, "raises", factory)
     if isinstance(made, Program):
         return made
     try:
@@ -102,6 +100,16 @@ def load_program(name: str) -> Program:
         f"{name} returns a {type(made).__name__}; expected (model, loss_fn, optimizer, "
         "train_loader, test_loader)"
     )
+
+
+def _call(name: str, trouble: str, function: Callable[..., Any], *args: Any) -> Any:
+    """Call what makes a program; whatever goes wrong in it, there is nothing to examine."""
+    try:
+        return call_within(LONGEST_FACTORY, function, *args)
+    except TooLong as error:
+        raise CannotLook(f"{name} is stopped: {error}{place_of(error)}") from None
+    except (Exception, SystemExit) as error:
+        raise CannotLook(f"{name} {trouble} {describe_error(error)}") from None
 
 
 def _import(place: str) -> Any:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import mnist_course.doctor.loop_checks  # noqa: F401 - adds its checks, and those before
-from mnist_course.doctor.finding import CHECKS, MARKS, NOT_LOOKED, PROBLEM, WARNING, Finding
+from mnist_course.doctor.checks import CHECKS
+from mnist_course.doctor.finding import MARKS, NOT_LOOKED, PROBLEM, WARNING, Finding
 from mnist_course.doctor.no_trace import no_trace
 from mnist_course.doctor.patient import Patient
 from mnist_course.doctor.program import Program

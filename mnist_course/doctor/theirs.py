@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import difflib
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from mnist_course.doctor.finding import WORDS, problem
 from mnist_course.errors import CourseError
+from mnist_course.time_limit import TooLong, call_within
+
+LONGEST_CALL = 30.0  # seconds that one call of the learner's code may take
+
+T = TypeVar("T")
 
 
 class Trouble(CourseError):  # noqa: N818 - a finding on its way up
@@ -13,14 +20,61 @@ class Trouble(CourseError):  # noqa: N818 - a finding on its way up
 
     Parameters
     ----------
-    title, evidence, meaning, remedy : str
-        As in a `doctor.Finding`.
+    key, seen, **fields
+        As in `finding.problem`.
     """
 
-    def __init__(self, title: str, evidence: str, meaning: str = "", remedy: str = "") -> None:
-        super().__init__(title)
-        self.title, self.evidence = title, evidence
-        self.meaning, self.remedy = meaning, remedy
+    def __init__(self, key: str, seen: str, **fields: object) -> None:
+        self.finding = problem(key, seen, **fields)
+        super().__init__(self.finding.title)
+
+
+def call_theirs(
+    what: str,
+    function: Callable[..., T],
+    *args: Any,
+    trouble: str = "raises",
+    scale: float = 1.0,
+    **fields: object,
+) -> T:
+    """Call something of the learner's; what goes wrong in it becomes a `Trouble`.
+
+    Parameters
+    ----------
+    what : str
+        What is called, for the title: ``"your step"``.
+    function : callable
+        It may raise, end the program, or not come back.
+    *args
+        Its arguments.
+    trouble : str
+        The words for an exception.
+    scale : float
+        How many times longer than `LONGEST_CALL` it may take.
+    **fields
+        For the words.
+
+    Returns
+    -------
+    object
+        What it returned.
+
+    Raises
+    ------
+    Trouble
+        If it did not return.
+    """
+    try:
+        return call_within(scale * LONGEST_CALL, function, *args)
+    except Trouble:
+        raise
+    except TooLong as error:
+        raise Trouble("endless", f"{error}{place_of(error)}", what=what) from None
+    except SystemExit as error:
+        raise Trouble("exits", f"SystemExit{place_of(error)}", what=what) from None
+    except Exception as error:
+        said = describe_error(error)
+        raise Trouble(trouble, said, what=what, hint=hint(error), **fields) from None
 
 
 def describe_error(error: BaseException) -> str:
@@ -38,44 +92,30 @@ def describe_error(error: BaseException) -> str:
     """
     message = next((line for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, AttributeError) and getattr(error, "obj", None) is not None:
-        import difflib
-
         known = difflib.get_close_matches(str(error.name), dir(error.obj), 1, 0.6)
         exact = [name for name in dir(error.obj) if name.lower() == str(error.name).lower()]
         if exact or known:
             message += f". Did you mean {(exact or known)[0]!r}?"
-    frame = error.__traceback__
-    places = []
-    while frame is not None:
-        name = frame.tb_frame.f_code.co_filename
-        places.append((name, frame.tb_lineno))
-        frame = frame.tb_next
-    strange = ("site-packages", "mnist_course/doctor/", "<frozen", "importlib")
-    own = [p for p in places if not any(s in p[0].replace(chr(92), "/") for s in strange)]
-    place = ""
-    if own:
-        name, line = own[-1]
-        place = f" ({name.replace(chr(92), '/').rsplit('/', 1)[-1]}, line {line})"
-    return f"{type(error).__name__}: {message}{place}"
+    return f"{type(error).__name__}: {message}{place_of(error)}"
 
 
-@contextlib.contextmanager
-def theirs(title: str, remedy: str = "") -> Iterator[None]:
-    """Turn whatever the learner's code raises in the block into a `Trouble`.
+def place_of(error: BaseException) -> str:
+    """Return the line of the learner's code in which an exception was raised, if there is one.
 
     Parameters
     ----------
-    title : str
-        What failed, in a few words.
-    remedy : str
-        What to try.
+    error : BaseException
+        What was caught.
     """
-    try:
-        yield
-    except Trouble:
-        raise
-    except Exception as error:
-        raise Trouble(title, describe_error(error), hint(error), remedy) from None
+    strange = ("site-packages", "mnist_course/doctor/", "mnist_course/time_limit", "<frozen",
+               "importlib")  # fmt: skip
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename.replace("\\", "/")
+        if not any(part in name for part in strange):
+            place = f" ({name.rsplit('/', 1)[-1]}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
 
 
 def hint(error: Exception) -> str:
@@ -87,28 +127,7 @@ def hint(error: Exception) -> str:
         What PyTorch raised.
     """
     text = str(error).lower()
-    for piece, meaning in _HINTS.items():
+    for piece, meaning in WORDS["hints"].items():
         if piece in text:
-            return meaning
+            return meaning.replace("\n", " ")
     return ""
-
-
-_HINTS = {
-    "same device": "Model and data, or two layers, lie on different devices.",
-    "mat1 and mat2 shapes": "A dense layer got rows of another length than it was built for: "
-    "is a Flatten missing, or is the number of inputs wrong?",
-    "byte": "The inputs are whole numbers; layers want floats, scaled.",
-    "must have the same dtype": "Inputs and weights have different types: float32 is usual.",
-    "found dtype": "Inputs and weights have different types: float32 is usual.",
-    "expected scalar type": "A tensor has another type than is wanted here: inputs are float32, "
-    "labels int64.",
-    "out of bounds": "A label is larger than the number of outputs allows.",
-    "view size is not compatible": "view needs another memory layout; use flatten or reshape.",
-    "is invalid for input of size": "A view with a fixed size meets a batch of another size: "
-    "write flatten(1), or X.shape[0] in place of a number.",
-    "a view of": "A tensor that autograd needs was changed in place.",
-    "second time": "backward was called twice on the same loss, or a graph is kept between steps.",
-    "does not require grad": "Nothing leads from the loss back to the parameters: look for "
-    "no_grad, detach, .item(), .data, or argmax in between.",
-    "more than 1 value per channel": "Batch normalization cannot learn from a single example.",
-}
