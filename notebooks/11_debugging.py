@@ -121,7 +121,7 @@ print(report)
 
 # %% tags=["remove-cell"]
 assert report.healthy
-from mnist_course.doctor.finding import CHECKS
+from mnist_course.doctor import CHECKS
 
 num_checks = len(CHECKS)
 assert num_checks == len(report.findings) == 29
@@ -679,7 +679,7 @@ assert 200 < min(born) / 1e-4 < max(born) / 1e-4 < 800
 # When a program of your own does not learn, do not change the learning rate first. Ask in the order in which causes come before effects. The doctor's questions are in that order, with one exception: it tries learning rates (22) with a loop of its own, so it can look at your loop (24 to 29) last. You have only your loop. Ask 24 to 29 before 22.
 
 # %% tags=["nbval-check-output"]
-from mnist_course.doctor.finding import CHECKS
+from mnist_course.doctor import CHECKS
 
 for number, one in enumerate(CHECKS, start=1):
     print(f"{number:2}. {one.name:<13} {one.question}")

@@ -4,6 +4,10 @@ import hashlib
 import json
 import pickle
 import random
+import re
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +17,19 @@ from click.testing import CliRunner
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from mnist_course import cli
+from mnist_course import cli, doctor
 from mnist_course.data import Batches
-from mnist_course.doctor import CannotLook, Finding, Report, examine, examine_program, load_program
-from mnist_course.doctor.finding import CHECKS, OK, PROBLEM, WARNING, Check, ok
+from mnist_course.doctor import (
+    CHECKS,
+    CannotLook,
+    Finding,
+    Report,
+    examine,
+    examine_program,
+    load_program,
+)
+from mnist_course.doctor.check import Check
+from mnist_course.doctor.finding import OK, PROBLEM, WARNING, WORDS, ok
 from tests.programs.healthy import with_dropout
 from tests.programs.parts import dense, evaluate, loaders, program, tensors, train_epoch, train_step
 
@@ -337,7 +350,7 @@ def test_a_check_that_stumbles_is_a_finding(monkeypatch):
     def stumble(_):
         raise KeyError("oops")
 
-    monkeypatch.setattr("mnist_course.doctor.report.CHECKS", [Check("own", "?", (), stumble)])
+    monkeypatch.setattr("mnist_course.doctor.report.CHECKS", [Check("own", stumble)])
     report = examine_program(program(dense(784, 10)))
     assert report["own"].verdict == "not looked"
     assert "stumbled over KeyError: 'oops'" in report["own"].evidence
@@ -374,7 +387,151 @@ def test_on_a_gpu_with_data_on_the_cpu():
     assert examine_program(on_gpu).healthy
 
 
+# Programs that end, or do not come back ----------------------------------------------------------
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    """Wait for no call longer than a moment."""
+    monkeypatch.setattr("mnist_course.doctor.theirs.LONGEST_CALL", 3.0)
+
+
+def exits(*args):
+    sys.exit(0)
+
+
+def loops(*args):
+    end = time.monotonic() + 60  # then this test fails, and does not hang
+    while time.monotonic() < end:
+        pass
+
+
+def swallows(model, *args):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:  # noqa: SIM105
+            model(tensors()[0][:64]).sum().backward()
+        except:  # noqa: E722 - a beginner's habit
+            pass
+
+
+ENDS = {
+    exits: ("ends the program", "SystemExit (test_doctor.py, line "),
+    loops: ("does not come back", "did not come back within 3 s (test_doctor.py, line "),
+    swallows: ("does not come back", "did not come back within 3 s ("),
+}
+
+
+@pytest.mark.parametrize("function", ENDS)
+@pytest.mark.parametrize(
+    ("name", "check", "what"),
+    [
+        ("train_step", "step", "your step"),
+        ("train_epoch", "step", "your step"),
+        ("evaluate", "eval-mode", "your evaluation"),
+    ],
+)
+def test_functions_that_end_the_program_or_never_end_are_findings(
+    hurry, name, check, what, function
+):
+    own = {"train_step": None, "train_epoch": None, "evaluate": None, name: function}
+    examined = program(dense(784, 10), **own)
+    before = fingerprint(examined)
+    report = examine_program(examined)
+    assert [f.check for f in report.problems + report.warnings] == [check]
+    title, seen = ENDS[function]
+    assert report[check].title == f"{what} {title}"
+    assert seen in report[check].evidence
+    assert fingerprint(examined) == before
+
+
+class Ends(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.layer, self.how = nn.Linear(784, 10), how
+
+    def forward(self, X):
+        return self.how(self.layer, X)
+
+
+class Stream:
+    def __init__(self, how):
+        self.how = how
+
+    def __iter__(self):
+        yield from two_halves()
+        self.how(dense(784, 10))
+
+
+@pytest.mark.parametrize("how", [exits, loops])
+@pytest.mark.parametrize(
+    ("part", "make", "check", "what"),
+    [
+        ("model", Ends, "forward", "the model"),
+        ("loss_fn", lambda how: how, "loss", "the loss"),
+        ("train_loader", Stream, "data", "train_loader"),
+    ],
+)
+def test_parts_that_end_the_program_or_never_end_are_findings(hurry, part, make, check, what, how):
+    examined = program(dense(784, 10))
+    setattr(examined, part, make(how))
+    report = examine_program(examined)
+    assert report.problems[0].check == check
+    assert report[check].title == f"{what} {ENDS[how][0]}"
+    assert not [f for f in report.findings if "stumbled" in f.evidence]
+
+
+@pytest.mark.parametrize(("how", "words"), [(exits, "ends"), (loops, "does not come back")])
+def test_an_optimizer_that_ends_the_program_or_never_ends_is_a_finding(monkeypatch, how, words):
+    monkeypatch.setattr("mnist_course.doctor.patient.LONGEST_CALL", -17.0)  # 20 s are for training
+    model = dense(784, 10)
+    kind = type("Own", (torch.optim.SGD,), {"step": lambda self: how()})
+    optimizer = kind(model.parameters(), lr=0.1)
+    report = examine_program(program(model, optimizer, train_step=None, train_epoch=None))
+    assert report.problems[0].check == "overfit"
+    assert report["overfit"].title.startswith(f"the program {words}")
+
+
+def test_what_a_function_has_switched_off_does_not_blind_the_checks_after_it():
+    def step(*args):
+        torch.set_grad_enabled(False)
+        sys.exit()
+
+    def measure(model, loader):
+        model.eval()
+        right = [(model(X).argmax(1) == y).float() for X, y in loader]
+        return torch.cat(right).mean().item()
+
+    report = examine_program(program(dense(784, 10), train_step=step, evaluate=measure))
+    assert [f.check for f in report.problems] == ["step"]
+    assert [f.check for f in report.warnings] == ["eval-mode"]
+    assert torch.is_grad_enabled()
+
+
+def test_whoever_interrupts_is_obeyed_and_the_program_is_put_back():
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    examined = program(dense(784, 10), evaluate=interrupted)
+    before = fingerprint(examined)
+    with pytest.raises(KeyboardInterrupt):
+        examine_program(examined)
+    assert fingerprint(examined) == before
+
+
 # The report --------------------------------------------------------------------------------------
+
+
+def test_every_finding_has_its_words_and_all_words_are_used():
+    source = "".join(path.read_text() for path in Path(doctor.__file__).parent.glob("*.py"))
+    keys = set(re.findall(r'(?:problem|warning|Trouble)\(\s*"([a-z-]+)"', source))
+    assert len(keys) > 60
+    assert keys <= set(WORDS.sections())
+    left = [key for key in WORDS.sections() if f'"{key}"' not in source]
+    assert left == []
+    for key in set(WORDS.sections()) - {"hints"}:
+        assert WORDS[key]["title"]
+        assert set(WORDS[key]) <= {"title", "means", "try"}
 
 
 def small_report():
@@ -463,7 +620,7 @@ def test_command_as_json():
 
 FACTORY = """
 from tests.programs.parts import dense, loaders, program, train_step, evaluate
-import torch, torch.nn.functional as F
+import sys, time, torch, torch.nn.functional as F
 
 def parts():
     model = dense(784, 10)
@@ -479,8 +636,33 @@ def wrong_names(): return {"network": 1}
 def number(): return 5
 def nothing(): pass
 def leaves(): raise SystemExit(3)
+def loops():
+    end = time.monotonic() + 60
+    while time.monotonic() < end: pass
+def exits_in_evaluate():
+    def leave(*args): sys.exit(0)
+    return *parts(), train_step, None, leave
 value = 5
 """
+
+
+def test_command_never_ends_as_the_program_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_course.doctor.program.LONGEST_FACTORY", 1.0)
+    path = tmp_path / "mine.py"
+    path.write_text(FACTORY)
+    done = command(f"{path}:exits_in_evaluate")
+    assert done.exit_code == 1
+    assert "PROBLEM: your evaluation ends the program" in done.output
+    done = command(f"{path}:leaves")
+    assert done.exit_code == 2
+    assert "raises SystemExit: 3 (mine.py, line " in done.output
+    done = command(f"{path}:loops")
+    assert done.exit_code == 2
+    assert "did not come back within 1 s (mine.py, line " in done.output
+    path.write_text("import sys\nsys.exit(0)\n")
+    done = command(f"{path}:five")
+    assert done.exit_code == 2
+    assert "cannot be imported: SystemExit: 0 (mine.py, line 2)" in done.output
 
 
 def test_factories_in_a_file_may_return_several_forms(tmp_path):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from mnist_course import time_limit
 from mnist_course.time_limit import TooLong, call_within
 
 FAR = 30.0  # seconds until a function that nobody ends gives up: then the test fails
@@ -172,6 +173,29 @@ def test_the_outer_limit_rings_again_where_the_inner_was_swallowed(place):
 
     with pytest.raises(TooLong):
         place(lambda: call_within(0.5, outer))
+
+
+def test_nothing_rings_while_a_limit_is_taken_away(place, monkeypatch):
+    for kind in (time_limit._Timer, time_limit._Thread):
+
+        def slow(self, stop=kind.stop):
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                pass
+            stop(self)
+
+        monkeypatch.setattr(kind, "stop", slow)
+
+    def outer():
+        call_within(FAR, int)
+        endless()
+
+    def both():
+        with pytest.raises(TooLong):
+            call_within(0.2, outer)
+        return list(time_limit._of_thread.limits)
+
+    assert place(both) == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer")

@@ -1,24 +1,9 @@
 """The doctor: examine a training program that does not learn, and say what is wrong with it.
 
-Taught in: chapter 11, "It does not learn".
+Taught in: chapter 11, "It does not learn". What chapters use is handed on, and loaded when it is
+asked for.
 """
 
-from mnist_course.doctor.finding import Finding
-from mnist_course.doctor.patient import Program
-from mnist_course.doctor.report import (
-    CannotLook,
-    Report,
-    examine,
-    examine_program,
-    load_program,
-)
+import lazy_loader
 
-__all__ = [
-    "CannotLook",
-    "Finding",
-    "Program",
-    "Report",
-    "examine",
-    "examine_program",
-    "load_program",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,15 +1,16 @@
-"""One check of the doctor, and what it found."""
+"""What one check of the doctor found, in the words of ``words.ini``."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from configparser import RawConfigParser
 from dataclasses import dataclass
-
-from mnist_course.doctor.patient import Patient, Trouble, describe_error
+from pathlib import Path
 
 OK, WARNING, PROBLEM, NOT_LOOKED = "ok", "warning", "problem", "not looked"
 MARKS = {OK: "●", WARNING: "!", PROBLEM: "✗", NOT_LOOKED: "○"}
+WORDS = RawConfigParser()
+WORDS.read_string(Path(__file__).with_name("words.ini").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,8 @@ class Finding:
         if self.verdict == NOT_LOOKED:
             return head + f"not looked at: {self.evidence}"
         lines = _wrapped(head, f"{self.verdict.upper()}: {self.title}", " " * 17)
-        for label, text in (
-            ("seen", self.evidence),
-            ("means", self.meaning),
-            ("try", self.remedy),
-        ):
+        parts = {"seen": self.evidence, "means": self.meaning, "try": self.remedy}
+        for label, text in parts.items():
             if text:
                 lines += _wrapped(f"    {label:<6} ", text, " " * 11)
         return "\n".join(lines)
@@ -68,52 +66,19 @@ def _wrapped(head: str, text: str, indent: str) -> list[str]:
     )
 
 
-@dataclass(frozen=True)
-class Check:
-    """One question, the function that answers it, and the checks that must have passed first."""
-
-    name: str
-    question: str
-    needs: tuple[str, ...]
-    look: Callable[[Patient], Finding]
-
-    def run(self, patient: Patient, before: dict[str, Finding]) -> Finding:
-        """Return a finding, whatever happens."""
-        for name in self.needs:
-            if before[name].verdict == PROBLEM:
-                return not_looked(f"first mend what {name!r} found")
-            if before[name].verdict == NOT_LOOKED:
-                return before[name]
-        try:
-            return self.look(patient)
-        except Trouble as trouble:
-            return problem(trouble.title, trouble.evidence, trouble.meaning, trouble.remedy)
-        except Exception as error:
-            return not_looked(f"the doctor stumbled over {describe_error(error)}")
-
-
-CHECKS: list[Check] = []
-Look = Callable[[Patient], Finding]
-
-
-def check(name: str, question: str, needs: Iterable[str] = ()) -> Callable[[Look], Look]:
-    """Add the decorated function to the checks.
+def words_of(key: str, **fields: object) -> tuple[str, str, str]:
+    """Return title, meaning and remedy of a finding; what it does not have is empty.
 
     Parameters
     ----------
-    name : str
-        How findings are called.
-    question : str
-        What is asked.
-    needs : iterable of str
-        Checks after whose problems this one would only repeat them.
+    key : str
+        A section of ``words.ini``, for example ``"relu-on-scores"``.
+    **fields
+        What stands in the braces.
     """
-
-    def register(look: Look) -> Look:
-        CHECKS.append(Check(name, question, tuple(needs), look))
-        return look
-
-    return register
+    said = [WORDS[key].get(part, "").replace("\n", " ") for part in ("title", "means", "try")]
+    title, meaning, remedy = (text.format(**fields) for text in said)
+    return title, meaning, remedy
 
 
 def ok(evidence: str) -> Finding:
@@ -138,23 +103,29 @@ def not_looked(why: str) -> Finding:
     return Finding(NOT_LOOKED, "", why)
 
 
-def warning(title: str, evidence: str, meaning: str, remedy: str = "") -> Finding:
+def warning(key: str, seen: str, **fields: object) -> Finding:
     """Return a finding that does little or no harm.
 
     Parameters
     ----------
-    title, evidence, meaning, remedy : str
-        As in `Finding`.
+    key : str
+        Whose words to use, see `words_of`.
+    seen : str
+        What was measured.
+    **fields
+        For the words.
     """
-    return Finding(WARNING, title, evidence, meaning, remedy)
+    title, meaning, remedy = words_of(key, **fields)
+    return Finding(WARNING, title, seen, meaning, remedy)
 
 
-def problem(title: str, evidence: str, meaning: str, remedy: str = "") -> Finding:
+def problem(key: str, seen: str, **fields: object) -> Finding:
     """Return a finding that keeps the program from learning or measuring.
 
     Parameters
     ----------
-    title, evidence, meaning, remedy : str
-        As in `Finding`.
+    key, seen, **fields
+        As in `warning`.
     """
-    return Finding(PROBLEM, title, evidence, meaning, remedy)
+    title, meaning, remedy = words_of(key, **fields)
+    return Finding(PROBLEM, title, seen, meaning, remedy)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
-import sys
 import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-import mnist_course.doctor.loop_checks  # noqa: F401 - adds its checks, and those before
-from mnist_course.doctor.finding import CHECKS, MARKS, NOT_LOOKED, PROBLEM, WARNING, Finding
-from mnist_course.doctor.patient import Patient, Program, describe_error, no_trace
-from mnist_course.errors import UsageError
+from mnist_course.doctor.checks import CHECKS
+from mnist_course.doctor.finding import MARKS, NOT_LOOKED, PROBLEM, WARNING, Finding
+from mnist_course.doctor.no_trace import no_trace
+from mnist_course.doctor.patient import Patient
+from mnist_course.doctor.program import Program
 from mnist_course.progress import say
-
-
-class CannotLook(UsageError):  # noqa: N818
-    """There is no program to examine; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +108,9 @@ def examine(
     Parameters
     ----------
     model, loss_fn, optimizer, train_loader, test_loader
-        As in `patient.Program`.
+        As in `Program`.
     train_step, train_epoch, evaluate : callable, optional
-        Your own functions, as in `patient.Program`. Without them the mistakes that live in a
+        Your own functions, as in `Program`. Without them the mistakes that live in a
         loop (a missing ``zero_grad``, a wrong average) cannot be seen, and the report says so.
     log : callable, optional
         Gets the report as text; None keeps quiet.
@@ -161,72 +154,3 @@ def examine_program(program: Program) -> Report:
         patient.test.num_examples,
         time.perf_counter() - begun,
     )
-
-
-def load_program(name: str) -> Program:
-    """Import a factory and call it.
-
-    Parameters
-    ----------
-    name : str
-        ``"module:factory"`` or ``"path/to/file.py:factory"``. The factory takes no arguments and
-        returns a `Program`, a mapping with the names of its fields, or a tuple: model, loss_fn,
-        optimizer, train_loader, test_loader, and then, if you like, train_step, train_epoch and
-        evaluate (None for what you do not have).
-
-    Returns
-    -------
-    Program
-        What it returned.
-
-    Raises
-    ------
-    CannotLook
-        If there is no such factory, or it raises, or returns something else.
-    """
-    place, _, factory_name = name.rpartition(":")
-    if not place or not factory_name:
-        raise CannotLook(f"{name!r}: expected module:factory or file.py:factory")
-    try:
-        module = _import(place)
-    except (Exception, SystemExit) as error:
-        raise CannotLook(f"{place} cannot be imported: {describe_error(error)}") from None
-    factory = getattr(module, factory_name, None)
-    if not callable(factory):
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise CannotLook(f"{place} has no function {factory_name!r}; it has {', '.join(names)}")
-    try:
-        made = factory()
-    except (Exception, SystemExit) as error:
-        raise CannotLook(f"{name} raises {describe_error(error)}") from None
-    if isinstance(made, Program):
-        return made
-    try:
-        if isinstance(made, dict):
-            return Program(**made)
-        if isinstance(made, (tuple, list)) and len(made) >= 4:
-            return Program(*made)
-    except TypeError as error:
-        raise CannotLook(f"{name} returns something else than a program: {error}") from None
-    raise CannotLook(
-        f"{name} returns a {type(made).__name__}; expected (model, loss_fn, optimizer, "
-        "train_loader, test_loader)"
-    )
-
-
-def _import(place: str) -> Any:
-    """Import a module by name (the current folder counts) or by path."""
-    if not place.endswith(".py"):
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
-        return importlib.import_module(place)
-    path = Path(place).resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {place}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{place} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
-    return module
