@@ -62,14 +62,8 @@ class _MirrorError(Exception):
     """A mirror answered, and not with the file."""
 
 
-# urllib3's errors come through while a body is read.
-NETWORK_ERRORS = (
-    _MirrorError,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    ConnectionError,
-    TimeoutError,
-)
+# Those of requests and of the system are OSErrors; while a body is read, urllib3's come through.
+NETWORK_ERRORS = (_MirrorError, OSError, urllib3.exceptions.HTTPError)
 
 
 class DownloadError(CourseError, OSError):
@@ -101,9 +95,7 @@ def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]
     folder = Path(folder)
     paths = [folder / f"{name}.gz" for name in FILES]
     missing = [
-        file
-        for file, path in zip(FILES.values(), paths, strict=True)
-        if not path.is_file() or sha256_of(path.read_bytes()) != file.gz_sha256
+        file for file, path in zip(FILES.values(), paths, strict=True) if not _is_intact(path, file)
     ]
     if missing:
         reasons: dict[str, str] = {}
@@ -115,6 +107,13 @@ def download(folder: str | Path, mirrors: Sequence[str] = MIRRORS) -> list[Path]
             deliverer = _fetch(file, folder, answering, dict(reasons), deadline)
             answering.sort(key=lambda mirror: mirror != deliverer)  # ask it first from now on
     return paths
+
+
+def _is_intact(path: Path, file: MnistFile) -> bool:
+    """Whether a file is there and right, to the last byte."""
+    if not path.is_file() or path.stat().st_size != file.gz_size:
+        return False
+    return sha256_of(path.read_bytes()) == file.gz_sha256
 
 
 def _fetch(

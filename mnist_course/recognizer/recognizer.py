@@ -22,7 +22,7 @@ from mnist_course.recognizer.layers import forward
 from mnist_course.recognizer.weights import OWN, Weights, load_weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Answer:
     """What the network reads in one picture.
 

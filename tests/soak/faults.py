@@ -29,8 +29,8 @@ from unittest import mock
 
 import numpy as np
 
-from mnist_course import data, files
-from mnist_course.data import download, practice
+from mnist_course import files
+from mnist_course.data import digits, download, practice
 from mnist_course.data.idx import IdxError, parse_idx, read_idx, write_idx
 from tests import test_data, test_download, test_idx
 from tests.conftest import (
@@ -135,7 +135,7 @@ def read_faulty_files() -> list[Row]:
         try:
             read()
             silent += 1
-        except (IdxError, data.DataError) as error:
+        except (IdxError, digits.DataError) as error:
             unnamed += str(path) not in str(error)
             helpless += not test_data.NEXT_STEP.search(str(error))
 
@@ -148,7 +148,7 @@ def read_faulty_files() -> list[Row]:
             path = folder / f"{name}.gz"
             good = path.read_bytes()
             write_idx(path, make(arrays))
-            judge(lambda: data.read_folder(folder), path)
+            judge(lambda: digits.read_folder(folder), path)
             path.write_bytes(good)
     return [
         (f"{count} faulty files", f"{silent} accepted", "0"),
@@ -251,12 +251,12 @@ def _preparation(cache: Path, mirror: str, way: str = "") -> str:
     return (
         f"{pin_in_a_child(make_small_mnist()[0])}"
         "from pathlib import Path\n"
-        "from mnist_course import data, download\n"
-        f"data.cache_dir = lambda: Path({str(cache)!r})\n"
-        f"data.download = lambda folder: download.download(folder, [{mirror!r}])\n"
+        "from mnist_course.data import digits, download\n"
+        f"digits.cache_dir = lambda: Path({str(cache)!r})\n"
+        f"digits.download = lambda folder: download.download(folder, [{mirror!r}])\n"
         f"{'import scipy.ndimage, sklearn.datasets' if way else ''}\n"
         "WAIT\n"
-        "print(len(data.load_data().train_labels))\n"
+        "print(len(digits.load_data().train_labels))\n"
     )
 
 
@@ -270,10 +270,10 @@ def _in_pieces(handler: Any) -> None:
 
 @contextlib.contextmanager
 def _prepared_here(cache: Path, mirror: str, way: str) -> Iterator[None]:
-    """Let `data.load_data` of this process use ``cache`` and ``mirror``, and sweep at once."""
+    """Let `digits.load_data` of this process use ``cache`` and ``mirror``, and sweep at once."""
     changes = [
-        mock.patch.object(data, "cache_dir", return_value=cache),
-        mock.patch.object(data, "download", lambda folder: download.download(folder, [mirror])),
+        mock.patch.object(digits, "cache_dir", return_value=cache),
+        mock.patch.object(digits, "download", lambda folder: download.download(folder, [mirror])),
         mock.patch.object(files, "LEFTOVER_SECONDS", -1.0),
         mock.patch.dict(os.environ, MNIST_COURSE_DATA=way, MNIST_COURSE_ANNOUNCED="1"),
     ]
@@ -329,7 +329,7 @@ def kill_preparations(kills: int, seed: int) -> list[Row]:
                 seconds = rng.uniform(0, usual)
                 in_time += _run_for(_preparation(cache, mirror, way), way, seconds) == seconds
                 with _prepared_here(cache, server.good(), way):
-                    right += len(data.load_data().train_labels) == expected
+                    right += len(digits.load_data().train_labels) == expected
                 clean += names_in(cache / folder) == held
             what = "while the practice set was made" if way else "while files were downloaded"
             rows += [
@@ -376,7 +376,7 @@ def repair_halves() -> list[Row]:
                     (folder / file).write_bytes(good)
                 (folder / name).write_bytes(content[: len(content) * ninth // 9])
                 with _prepared_here(cache, server.good(), ""):
-                    repaired += data.load_data().is_mnist
+                    repaired += digits.load_data().is_mnist
     return [("36 half files in the cache", f"{repaired} repaired", "36")]
 
 
