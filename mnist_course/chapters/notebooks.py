@@ -8,22 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_course.chapters.pair import (
-    UNREADABLE,
-    derive_notebook,
-    keep_copy,
-    read_notebook,
-    refuse_edited,
-    same_cells,
-    was_edited,
-)
-from mnist_course.chapters.places import (
-    CELL_SECONDS,
-    NOTEBOOKS,
-    ChapterError,
-    enter_environment,
-    find_chapters,
-)
+from mnist_course.chapters import pair, places
+from mnist_course.chapters.places import ChapterError
 from mnist_course.data import load_data
 from mnist_course.files import atomic_write
 from mnist_course.progress import say
@@ -57,7 +43,7 @@ def execute_notebooks(
     ChapterError
         If there is no MNIST, a notebook was edited by hand, or a cell fails.
     """
-    chapters = find_chapters(names)
+    chapters = places.find_chapters(names)
     digits = load_data()
     if not digits.is_mnist:
         raise ChapterError(
@@ -66,18 +52,14 @@ def execute_notebooks(
         )
     if not replace:
         for path in chapters:
-            refuse_edited(path.with_suffix(".ipynb"), derive_notebook(path))
-    enter_environment(str(digits.folder), "cpu")
+            pair.refuse_edited(path.with_suffix(".ipynb"), pair.derive_notebook(path))
+    places.enter_environment(str(digits.folder), "cpu")
     written = []
     for path in chapters:
         target = path.with_suffix(".ipynb")
-        notebook = derive_notebook(path)
-        edited = was_edited(target, notebook)
-        if (
-            not (force or edited)
-            and target.exists()
-            and same_cells(notebook, read_notebook(target))
-        ):
+        notebook = pair.derive_notebook(path)
+        edited = pair.was_edited(target, notebook)
+        if not (force or edited) and _is_up_to_date(target, notebook):
             say(f"  {target.name:<32} unchanged")
             continue
         begun = time.perf_counter()
@@ -91,8 +73,8 @@ def execute_notebooks(
 def _is_up_to_date(target: Path, notebook: Any) -> bool:
     """Return whether a notebook has the cells of its script already."""
     try:
-        return same_cells(notebook, read_notebook(target))
-    except UNREADABLE:
+        return pair.same_cells(notebook, pair.read_notebook(target))
+    except pair.UNREADABLE:
         return False
 
 
@@ -128,11 +110,11 @@ def _execute(path: Path, notebook: Any) -> None:
 
     client = NotebookClient(
         notebook,
-        timeout=CELL_SECONDS,
+        timeout=places.CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(NOTEBOOKS)}},
+        resources={"metadata": {"path": str(places.NOTEBOOKS)}},
     )
     try:
         client.execute()
@@ -147,9 +129,9 @@ def _write(target: Path, notebook: Any, replace: bool) -> None:
     import nbformat
 
     if not replace:
-        refuse_edited(target, notebook)
-    elif was_edited(target, notebook):
-        say(f"  {target.name} was edited by hand: kept as {keep_copy(target).name}")
+        pair.refuse_edited(target, notebook)
+    elif pair.was_edited(target, notebook):
+        say(f"  {target.name} was edited by hand: kept as {pair.keep_copy(target).name}")
     with atomic_write(target) as file:
         file.write(nbformat.writes(notebook, version=4).encode() + b"\n")
 

@@ -11,16 +11,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_course.chapters.places import (
-    ROOT,
-    RUNS,
-    ChapterError,
-    chapter_environment,
-    find_chapters,
-)
+from mnist_course.chapters import places
+from mnist_course.chapters.places import ChapterError
 from mnist_course.data import load_data
 from mnist_course.files import atomic_write
 from mnist_course.progress import HEADLINE, progress, say
+from mnist_course.table import format_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +53,9 @@ def run_chapters(names: Sequence[str] = (), force: bool = False) -> list[Run]:
     ChapterError, DataError
         Before anything runs.
     """
-    chapters = find_chapters(names)
+    chapters = places.find_chapters(names)
     digits = load_data()  # once for all: what is found here is handed to every chapter
-    environment = chapter_environment(str(digits.folder) if digits.is_mnist else "practice")
+    environment = places.chapter_environment(str(digits.folder) if digits.is_mnist else "practice")
     where = _describe_device()
     runs = []
     for path in progress(chapters, "chapters", unit="chapter"):
@@ -86,26 +82,27 @@ def format_table(runs: Sequence[Run]) -> str:
     str
         A line per chapter: name, seconds, headline result or where to find the log.
     """
-    lines = [f"{'chapter':<26} {'seconds':>7}  result", "-" * 78]
+    rows = [["chapter", "seconds", "result"]]
     for run in runs:
-        result = run.headline if run.ok else f"FAILED, see {_log(run.chapter).relative_to(ROOT)}"
-        lines.append(f"{run.chapter:<26} {run.seconds:7.1f}  {result}")
-    return "\n".join(lines)
+        failed = f"FAILED, see {_log(run.chapter).relative_to(places.ROOT)}"
+        rows.append([run.chapter, f"{run.seconds:.1f}", run.headline if run.ok else failed])
+    head, *lines = format_rows(rows, "<><", widths=(25, 7))
+    return "\n".join([head, "-" * 78, *lines])
 
 
 def _log(chapter: str) -> Path:
-    return RUNS / f"{chapter}.log"
+    return places.RUNS / f"{chapter}.log"
 
 
 def _run_script(path: Path, key: str, environment: dict[str, str]) -> Run:
     """Run one chapter in a process of its own, and record how it went."""
-    RUNS.mkdir(parents=True, exist_ok=True)
+    places.RUNS.mkdir(parents=True, exist_ok=True)
     log = _log(path.stem)
     begun = time.perf_counter()
     with log.open("wb") as output:
         status = subprocess.run(
             [sys.executable, str(path)],
-            cwd=ROOT,
+            cwd=places.ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -120,7 +117,7 @@ def _run_script(path: Path, key: str, environment: dict[str, str]) -> Run:
     else:
         last = next((line for line in reversed(lines) if line.strip()), "no output")
         say(f"  {path.stem:<26} FAILED after {seconds:.1f} s: {last}")
-    with atomic_write(RUNS / f"{path.stem}.json") as file:
+    with atomic_write(places.RUNS / f"{path.stem}.json") as file:
         file.write(json.dumps(dataclasses.asdict(run), indent=1).encode())
     return run
 
@@ -128,19 +125,19 @@ def _run_script(path: Path, key: str, environment: dict[str, str]) -> Run:
 def _last_run(chapter: str) -> Run | None:
     """Return the record of the last run of a chapter, if there is one that can be read."""
     try:
-        return Run(**json.loads((RUNS / f"{chapter}.json").read_text()))
+        return Run(**json.loads((places.RUNS / f"{chapter}.json").read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
 def _key(path: Path, source: str, where: str) -> str:
     """Return a hash of what the result of a chapter depends on."""
-    package = ROOT / "mnist_course"
+    package = places.ROOT / "mnist_course"
     inside = sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     digest = hashlib.sha256("\0".join([source, where, sys.version]).encode())
-    for file in (path, ROOT / "requirements.txt", *inside):
+    for file in (path, places.ROOT / "requirements.txt", *inside):
         content = file.read_bytes()
-        digest.update(f"\0{file.relative_to(ROOT)}\0{len(content)}\0".encode() + content)
+        digest.update(f"\0{file.relative_to(places.ROOT)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 

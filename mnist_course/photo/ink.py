@@ -14,18 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mnist_course.photo.measure import (
-    SQUARE,
-    WORK,
-    best_cut,
-    box_around,
-    distance,
-    extent,
-    resized,
-    slope_of,
-    spread_of,
-    without_noise,
-)
+from mnist_course.photo import measure
 from mnist_course.photo.paper import is_sheet, without_lines
 
 # Tuned on scenes, see above.
@@ -66,8 +55,8 @@ def look(rgb: np.ndarray, softness: float = 1.0) -> Found:
     Found
         With a score near 0 if there is no ink.
     """
-    quiet = without_noise(rgb)
-    slope = np.max([slope_of(quiet[..., c]) for c in range(3)], axis=0)
+    quiet = measure.without_noise(rgb)
+    slope = np.max([measure.slope_of(quiet[..., c]) for c in range(3)], axis=0)
     ways = [(dark, window) for dark in (True, False) for window in WINDOWS]
     with ThreadPoolExecutor(2) as pool:  # filters let other threads run
         tasks = [pool.submit(_look_for, quiet, slope, *way, softness) for way in ways]
@@ -93,7 +82,7 @@ def _look_for(
     if offset > 0.3:  # hardly anything is paper
         return found
     found.ink = without_lines(ink)
-    cut = best_cut(found.ink)
+    cut = measure.best_cut(found.ink)
     found.threshold = max(softness * cut, 0.01)
     label, parts = _parts(found.ink, found.ink > found.threshold)
     if not parts:
@@ -103,8 +92,8 @@ def _look_for(
     edges = np.clip(slope - 3 * np.median(slope[::3, ::3]), 0, None) ** 2
     printed = ink - found.ink > 0.02
     if printed.any():  # printed lines explain their own edges
-        edges = np.where(ndimage.binary_dilation(printed, SQUARE, iterations=2), 0, edges)
-    noise = spread_of(found.ink[found.ink < cut])
+        edges = np.where(ndimage.binary_dilation(printed, measure.SQUARE, iterations=2), 0, edges)
+    noise = measure.spread_of(found.ink[found.ink < cut])
     _judge(found, _Pixels(label, slope, edges, paper - light), noise, window)
     return found
 
@@ -127,9 +116,9 @@ def _judge(found: Found, pixels: _Pixels, noise: float, window: float) -> None:
     not lie along its rim.
     """
     ink, group = found.ink, found.group
-    around, long = box_around(group, 0.3)
+    around, long = measure.box_around(group, 0.3)
     shape = group[around]
-    inside, outside = distance(shape), distance(~shape)
+    inside, outside = measure.distance(shape), measure.distance(~shape)
     width = 4 * float(inside[shape].mean())  # of a stroke: its pixels are width / 4 from its edge
     thick = 2 * float(inside.max())
     beside = ink[around][(outside > 2) & (outside < 3 + width) & (pixels.label[around] == 0)]
@@ -138,7 +127,7 @@ def _judge(found: Found, pixels: _Pixels, noise: float, window: float) -> None:
     spread = float(ink[group].std() + beside.std()) + noise
     lit = float(pixels.lost[group].max(axis=1).mean())
     outline = shape & (inside < 1.5)
-    drop = slope_of(ink[around])[outline]
+    drop = measure.slope_of(ink[around])[outline]
     real = pixels.slope[around][outline] > 0.3 * lit / max(contrast, 1e-6) * drop
     band = (inside < 3) & (outside < 4)
     explained = float(pixels.edges[around][band].sum() / max(pixels.edges.sum(), 1e-12))
@@ -220,7 +209,7 @@ def _parts(ink: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, list[_Part]]:
     """Return the connected pieces of ink, numbered, and the heaviest of them."""
     from scipy import ndimage
 
-    label, _ = ndimage.label(seen, SQUARE)
+    label, _ = ndimage.label(seen, measure.SQUARE)
     boxes = ndimage.find_objects(label)
     mass = np.bincount(label.ravel(), ink.ravel())
     area = np.bincount(label.ravel())
@@ -262,7 +251,7 @@ def _one_digit(label: np.ndarray, parts: list[_Part]) -> tuple[np.ndarray, bool]
             pieces.append(p)
     several = bool(others.any()) or _is_broken_digit(pieces, main)
     group |= others
-    rows, columns = extent(group)
+    rows, columns = measure.extent(group)
     return group, several or columns[1] - columns[0] > 2.2 * (rows[1] - rows[0])
 
 
@@ -277,8 +266,8 @@ def _worth(p: _Part, shape: tuple[int, ...]) -> float:
 
 def _distances(group: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
     """Return a box around what has been gathered, and how far from it each pixel there is."""
-    around, _ = box_around(group, 0.4)
-    return around, distance(~group[around])
+    around, _ = measure.box_around(group, 0.4)
+    return around, measure.distance(~group[around])
 
 
 def _relation(p: _Part, main: _Part, gap: float) -> str:
@@ -342,11 +331,11 @@ def look_closer(rgb: np.ndarray, work: np.ndarray, found: Found) -> tuple[Found,
     tuple of Found and np.ndarray, or None
         What was found now, and the part of ``rgb`` that was looked at; None if it is no better.
     """
-    around, long = box_around(found.group, 1.0)
+    around, long = measure.box_around(found.group, 1.0)
     scale = rgb.shape[0] / work.shape[0]
     if long > 120 or scale < 1.25:  # nothing to gain; tuned on scenes
         return None
     part = rgb[tuple(slice(int(s.start * scale), math.ceil(s.stop * scale)) for s in around)]
-    again = look(resized(part, WORK))
+    again = look(measure.resized(part, measure.WORK))
     fits = again.dark == found.dark and again.score > LEAST_SCORE and not again.several
     return (again, part) if fits else None
