@@ -600,7 +600,7 @@ silent, speaking = int(tops[worst].argmin()), int(np.argmax(diaries[worst][-1]))
 top = tops[worst, silent]
 print(f"seed {worst}, digit {silent}: its largest score is {top:.1f}")
 
-# %% mystnb={"figure": {"name": "fig-dead-scores", "caption": "The run with most silent digits. Scores for a digit in front of the last ReLU, on the left for one that fell silent, on the right for one that did not: over the pictures of that digit, and over all others."}, "image": {"alt": "Two pairs of histograms. Left, the silent digit: both lie below zero and over each other. Right, the other one: the pictures of the digit itself lie far above zero, the others lie mostly at or below zero"}}
+# %% mystnb={"figure": {"name": "fig-dead-scores", "caption": "The run with most silent digits. Scores for a digit in front of the last ReLU, on the left for one that fell silent, on the right for one that did not: over the pictures of that digit, and over all others."}, "image": {"alt": "Two pairs of histograms. Left, the silent digit: both lie below zero and over each other. Right, the other one: the pictures of the digit itself lie far above zero, the others lie around zero and below"}}
 figure, axes = plt.subplots(1, 2, figsize=(7.6, 3))
 for ax, k in zip(axes, (silent, speaking)):
     own_scores = before[y_valid == k, k].cpu().numpy()
