@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from mnist_course.errors import UsageError
-from mnist_course.files import atomic_write
+from mnist_course.files import atomic_write, looks_like
 
 SEAL = b"sha256:"
 SEAL_LENGTH = len(SEAL) + 64
@@ -233,22 +233,19 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     return content
 
 
+LOOKS = {
+    "empty": "is empty (0 bytes)",
+    **dict.fromkeys(("web page", "xml", "svg"), "is a web page"),
+    **dict.fromkeys(("png", "jpeg", "gif"), "is a picture"),
+    "git lfs": "is a Git LFS pointer; run git lfs pull",
+    "pickle": "is a pickle, which may run code; do not open it",
+    "text": "looks like text",
+}
+
+
 def _kind(data: bytes) -> str:
     """Say what a file that is no zip archive looks like."""
-    start = data[:512].lstrip().lower()
-    if not data:
-        return "is empty (0 bytes)"
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "is a web page"
-    if data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
-        return "is a picture"
-    if data.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer; run git lfs pull"
-    if data.startswith(b"\x80"):
-        return "is a pickle, which may run code; do not open it"
-    if b"\0" not in data[:512]:
-        return "looks like text"
-    return f"begins with the bytes {data[:4].hex(' ')}"
+    return LOOKS.get(looks_like(data), f"begins with the bytes {data[:4].hex(' ')}")
 
 
 def _find_fault(content: Any, name: str = "", seen: dict[int, bool] | None = None) -> str | None:
