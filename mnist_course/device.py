@@ -1,7 +1,5 @@
 """Choose a device, seed everything, and say in one line what ran where."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -5,8 +5,6 @@ caller may catch either. Its message is one text that names the input and the ne
 command line prints it without a traceback (`mnist_course.cli`).
 """
 
-from __future__ import annotations
-
 import errno
 
 

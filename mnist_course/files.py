@@ -1,7 +1,5 @@
 """Write files so that no reader ever sees half of one; hash them; say what they look like."""
 
-from __future__ import annotations
-
 import contextlib
 import glob
 import hashlib

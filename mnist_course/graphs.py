@@ -6,8 +6,6 @@ without the colors.
 Taught in: chapter 5, "Backwards through the network".
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any

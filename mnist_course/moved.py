@@ -1,7 +1,5 @@
 """Where the modules of the first edition are now: an old name is answered with the new one."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from types import ModuleType

@@ -4,8 +4,6 @@ Functions return the `matplotlib` figure; `show` displays it in a notebook and s
 chapter runs as a script.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

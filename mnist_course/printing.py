@@ -4,8 +4,6 @@ On Windows, what is redirected into a file is often written in a code page of 25
 Python would stop a chapter at the first ● that it prints there.
 """
 
-from __future__ import annotations
-
 import codecs
 import io
 import sys

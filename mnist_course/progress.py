@@ -1,7 +1,5 @@
 """A progress bar for people, plain lines for logs, and the headline of a chapter."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterable

@@ -6,8 +6,6 @@ beside this file. Nothing is typed in by hand.
 Shown on: the results page of the book.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Text tables: equally wide columns, words to the left and numbers to the right."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

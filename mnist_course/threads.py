@@ -1,7 +1,5 @@
 """Set what threads need, before numpy and torch load: both look only once, when they start."""
 
-from __future__ import annotations
-
 import os
 import sys
 

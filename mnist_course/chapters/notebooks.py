@@ -1,7 +1,5 @@
 """Execute the notebooks of the chapters, and keep their outputs for the book."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Sequence

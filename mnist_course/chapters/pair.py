@@ -4,8 +4,6 @@ Derivation runs in this direction only. Readers write into the notebook, and wha
 is theirs: `was_edited` finds it, and it is kept when a notebook is derived anew.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Where the chapters lie, which of them is meant, and the environment in which they run."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Run the chapters as scripts, one after the other."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -3,8 +3,6 @@
 Taught in: chapter 2, "From arrays to batches".
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

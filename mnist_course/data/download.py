@@ -5,8 +5,6 @@ same time, limits on time and size, a check of every byte, and one error that te
 said what.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -6,8 +6,6 @@ big-endian 32-bit size per dimension, and then the elements in row-major order, 
 Taught in: chapter 1, "Four files of bytes".
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import math

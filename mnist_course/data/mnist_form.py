@@ -8,8 +8,6 @@ steps in JavaScript and must arrive at the same pixels.
 Taught in: chapter 10, "Your own digit".
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ MNIST's form and runs every chapter, but it is smaller and blurrier: no number o
 from it.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One question of the doctor, and how it is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Is the data what it should be? The checks of inputs and labels."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

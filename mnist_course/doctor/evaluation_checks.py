@@ -1,7 +1,5 @@
 """What does the learner's evaluation do? It is watched on copies, with made-up loaders."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

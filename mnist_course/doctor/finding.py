@@ -1,7 +1,5 @@
 """What one check of the doctor found, in the words of ``words.ini``."""
 
-from __future__ import annotations
-
 import textwrap
 from configparser import RawConfigParser
 from dataclasses import dataclass

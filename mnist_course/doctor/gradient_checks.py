@@ -1,7 +1,5 @@
 """Do gradients arrive, and does the optimizer use them? The checks of both."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Does it learn? The checks that train copies for a few steps."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

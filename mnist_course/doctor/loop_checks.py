@@ -1,7 +1,5 @@
 """What does the learner's loop do in a step and in a pass? It gets copies and made-up loaders."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Does the model treat a batch rightly? The checks of modes and rows."""
 
-from __future__ import annotations
-
 import contextlib
 from functools import partial
 from typing import Any

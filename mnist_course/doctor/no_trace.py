@@ -1,7 +1,5 @@
 """Leave a program as it was, whatever was tried on it."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io

@@ -1,7 +1,5 @@
 """Does the output fit the loss? The checks of the scores of an untrained model."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

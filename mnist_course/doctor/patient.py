@@ -1,7 +1,5 @@
 """A program under examination: samples of its data, and copies to experiment on."""
 
-from __future__ import annotations
-
 import copy
 import math
 import time

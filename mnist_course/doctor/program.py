@@ -1,7 +1,5 @@
 """A training program, and how to load one by the name of its factory."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

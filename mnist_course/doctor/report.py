@@ -1,7 +1,5 @@
 """The report of an examination, and how to ask for one."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 import time

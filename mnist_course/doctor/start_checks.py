@@ -1,7 +1,5 @@
 """Does it run? The checks of loaders, model, labels, loss and devices."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch

@@ -1,7 +1,5 @@
 """What the learner's code may do when it is called, and how to say so."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Watch the learner's own loop from outside, while it runs on a twin."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field

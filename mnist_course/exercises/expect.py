@@ -4,8 +4,6 @@ Type, shape, finiteness and value are compared, never with ``==`` on an object t
 made, and a function is called with copies, and under a time limit.
 """
 
-from __future__ import annotations
-
 import math
 import numbers
 import sys

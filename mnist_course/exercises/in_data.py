@@ -3,8 +3,6 @@
 It stands in ``chNN.yaml`` beside the functions of ``chNN.py``, so that a page can read it, too.
 """
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ Chapters call ``check("04.shift", answer)``. What is right, and what the likely 
 raises `Wrong` with a helpful sentence or returns quietly. What they are made of is in `expect`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import pkgutil

@@ -3,8 +3,6 @@
 Nothing is recorded elsewhere: what a check printed stands under its cell, and is read from there.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

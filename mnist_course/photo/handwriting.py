@@ -3,8 +3,6 @@
 Used in: chapter 10, "Your own digit", and in `scenes`.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

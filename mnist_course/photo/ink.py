@@ -6,8 +6,6 @@ were kept out of that; the table of the results page is measured with those. Whe
 "tuned on scenes", it means this.
 """
 
-from __future__ import annotations
-
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

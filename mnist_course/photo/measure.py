@@ -1,7 +1,5 @@
 """Small measures of a picture that several steps of its preparation take."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ The numbers below were tuned by hand on scenes of our own making, as those of `i
 kept out of that is told there).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

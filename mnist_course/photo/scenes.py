@@ -8,8 +8,6 @@ chapter 10 shows; the tests have more.
 Used in: chapter 10, "Your own digit".
 """
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable

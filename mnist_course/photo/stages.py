@@ -8,8 +8,6 @@ lines are taken out; what belongs to one digit is kept. The rest is what MNIST's
 Taught in: chapter 10, "Your own digit".
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The layers of a network, as torch.nn has them, in numpy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -7,8 +7,6 @@ only, so that nobody waits for torch.
 Taught in: chapter 10, "Your own digit".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path

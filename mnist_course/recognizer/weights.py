@@ -1,7 +1,5 @@
 """The weights file: plain arrays, a description, and a hash of both."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 import zlib

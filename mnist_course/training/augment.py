@@ -5,8 +5,6 @@ torchvision's transforms (v2) turn and shift all images of a batch alike; these 
 Taught in: chapter 8, "Images are not vectors".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ archive's comment. `torch.load` opens it as any other; `load_checkpoint` verifie
 Taught in: chapter 9, "A run that survives".
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

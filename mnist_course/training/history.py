@@ -3,8 +3,6 @@
 Taught in: chapter 4, "Scores become probabilities".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields

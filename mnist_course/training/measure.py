@@ -3,8 +3,6 @@
 Taught in: chapter 4, "Scores become probabilities".
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -6,8 +6,6 @@ Every function returns a new model with random weights that maps ``(B, 1, 28, 28
 Taught in: chapters 4, 7 and 8.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import nn

@@ -3,8 +3,6 @@
 Taught in: chapters 4, 7 and 8.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
