@@ -670,7 +670,7 @@ for name, model in {"new": new_model(), "trained": trained}.items():
     noise[name] = [gradient_noise(model, B, generator) for B in sizes]
     print(f"{name:<8}", *(f"{value:6.2f}" for value in noise[name]))
 
-# %% mystnb={"figure": {"name": "fig-gradient-noise", "caption": "Distance between the gradient of a batch and the full gradient, divided by the length of the full gradient (root mean square of 30 batches). Dashed lines fall as one over the square root of the batch size."}, "image": {"alt": "Two straight lines on logarithmic axes, falling by a factor of two whenever the batch size grows by a factor of four; the line of the trained model lies about four or more times above that of the new one"}}
+# %% mystnb={"figure": {"name": "fig-gradient-noise", "caption": "Distance between the gradient of a batch and the full gradient, divided by the length of the full gradient (root mean square of 30 batches). Dashed lines fall as one over the square root of the batch size."}, "image": {"alt": "Two straight lines on logarithmic axes, falling by a factor of two whenever the batch size grows by a factor of four; the line of the trained model lies several times above that of the new one"}}
 figure, ax = plt.subplots(figsize=(6, 3.6))
 for (name, values), marker in zip(noise.items(), "os", strict=True):
     (drawn,) = ax.plot(sizes, values, marker, label=f"{name} model")
