@@ -98,7 +98,7 @@ def test_a_number_is_the_value_of_the_formula_behind_it(path):
 def test_an_entry_says_what_is_right_and_what_slips_are_told(path, name, entry):
     assert name[:2] == path.stem[2:]
     (kind,) = {"number", "array", "choice"} & set(entry)
-    assert set(entry) <= {kind, "rtol", "atol", "unit", "slips", "replies", "single"}
+    assert set(entry) <= {kind, "rtol", "atol", "unit", "slips", "replies", "single", "model"}
     if kind == "choice":
         assert entry["choice"] not in entry["replies"]
         return

@@ -24,27 +24,7 @@ def _num_broken() -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-in_data("02.count")
-
-
-@exercise("02.noise")
-def noise(answer: Any) -> None:
-    value = as_array(answer)
-    if value.size == 1 and 805 <= float(value.reshape(())) <= 815:  # 256 * sqrt(10) = 809.5
-        raise Wrong("the square root belongs the other way round: noise falls like 1/√B")
-    expect_number(
-        answer,
-        25_600,
-        rtol=0,
-        slips=[
-            (2_560, "ten times the digits divide the noise by the square root of ten, about 3.2"),
-            (100, "that is the factor; the question is how large the batch must be"),
-            (25.6, "a larger batch has less noise, not a smaller one"),
-            (2.56, "a larger batch has less noise, not a smaller one"),
-            (65_536, "the factor is the square of ten, not of 256"),
-        ],
-        unit=" digits",
-    )
+in_data("02.count", "02.noise")
 
 
 @exercise("02.undo")

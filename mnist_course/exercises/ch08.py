@@ -5,35 +5,11 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.convolution import conv2d, windows
-from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
+from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("08.size", "08.count", "08.frame")
-
-
-@exercise("08.unpooled")
-def unpooled(answer: Any) -> None:
-    if hasattr(answer, "parameters"):
-        raise Wrong("hand in the number of its parameters: models.count_parameters(...)")
-    expect_number(
-        answer,
-        55_034,
-        rtol=1e-9,
-        slips=[
-            (29_434, "pooling has no parameters, but the dense layer behind it gets other inputs"),
-            (31_370, "that is the new dense layer alone"),
-            (
-                31_360,
-                "those are the weights of the new dense layer alone; it has 10 biases, and the "
-                "rest of the network counts too",
-            ),
-            (49_264, "that is 5,770 too few: take the old dense layer away once"),
-            (55_024, "the dense layer has 10 biases"),
-            (60_804, "the old dense layer goes: subtract its 5,770"),
-            (25_600, "that is by how much it grows"),
-        ],
-    )
+in_data("08.size", "08.count", "08.frame", "08.unpooled")
 
 
 def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:

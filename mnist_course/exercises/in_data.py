@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from mnist_course.exercises.expect import as_array, expect_array, expect_choice, expect_number
@@ -27,7 +28,8 @@ def load_answers(chapter: str) -> dict[str, dict[str, Any]]:
     dict
         Exercise to its entry: ``number``, ``array`` or ``choice``; how near (``rtol``, ``atol``);
         ``slips``, each with the value ``got`` and its ``reply``; ``replies`` to other choices;
-        ``single``, the reply to one number where several are asked.
+        ``single``, the reply to one number where several are asked; ``model``, the reply to a model
+        where a number is asked. A slip ``within`` some distance needs not be met exactly.
     """
     path = Path(__file__).with_name(f"ch{chapter}.yaml")
     found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -52,10 +54,16 @@ def _compare(entry: dict[str, Any], answer: Any) -> None:
     if "choice" in entry:
         expect_choice(answer, entry["choice"], entry["replies"])
         return
+    if "model" in entry and hasattr(answer, "parameters"):
+        raise Wrong(entry["model"])
     if "single" in entry and as_array(answer).size == 1:
         raise Wrong(entry["single"])
     options: dict[str, Any] = {k: entry[k] for k in ("rtol", "atol", "unit") if k in entry}
-    options["slips"] = [(slip["got"], slip["reply"]) for slip in entry.get("slips", ())]
+    slips = entry.get("slips", ())
+    options["slips"] = [(slip["got"], slip["reply"]) for slip in slips]
+    for slip in (slip for slip in slips if "within" in slip):
+        if np.abs(as_array(answer) - slip["got"]).max(initial=0) <= slip["within"]:
+            raise Wrong(slip["reply"])
     if "number" in entry:
         expect_number(answer, entry["number"], **options)
     else:
