@@ -251,8 +251,8 @@ assert X.nbytes == 4 * images.nbytes
 from mnist_course.data import to_tensors
 from mnist_course.device import pick_device
 
-where = pick_device()
-X, y = to_tensors(digits.train_images, digits.train_labels, where)
+device = pick_device()
+X, y = to_tensors(digits.train_images, digits.train_labels, device)
 print(X.shape, X.dtype, y.shape, y.dtype)
 
 # %% [markdown]
@@ -534,7 +534,7 @@ from torch import nn
 
 
 def new_model():
-    linear = nn.Linear(784, 10, device=where)
+    linear = nn.Linear(784, 10, device=device)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
     return nn.Sequential(nn.Flatten(), linear)
@@ -543,7 +543,7 @@ def new_model():
 def one_pass(model, batches, lr):
     optimizer = torch.optim.SGD(model.parameters(), lr)
     for X, y in batches:
-        loss = F.cross_entropy(model(X.to(where)), y.to(where))  # ()
+        loss = F.cross_entropy(model(X.to(device)), y.to(device))  # ()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -559,7 +559,7 @@ lrs, table = [0.00001, 0.1, 1.0], {}
 print(f"{'learning rate':<15}", *(f"{lr:9g}" for lr in lrs))
 for name in ["bytes 0 to 255", "pixels 0 to 1", "normalized"]:
     shift, scale = preparations[name]
-    inputs = (images.to(where) / 255 - shift) / scale  # (N, 28, 28)
+    inputs = (images.to(device) / 255 - shift) / scale  # (N, 28, 28)
     inputs_train = inputs[train]
     for lr in lrs:
         model = new_model()
@@ -820,7 +820,7 @@ class TinyBatches:
 # Does every example come exactly once in an epoch? Number the examples, hand the numbers in as labels, and see what comes out:
 
 # %%
-numbers = torch.arange(len(y), device=where)
+numbers = torch.arange(len(y), device=device)
 batches = TinyBatches(X, numbers, batch_size=256)
 seen = torch.cat([number for _, number in batches])  # (N,)
 print(torch.equal(seen.sort().values, numbers), seen[:6].tolist())

@@ -290,12 +290,12 @@ from mnist_course.device import pick_device, set_seed
 
 from torch import nn
 
-where = pick_device()
+device = pick_device()
 
 
 def pixels_and_labels(images, labels):
-    X = torch.tensor(images, device=where).reshape(-1, 784) / 255  # (N, 784)
-    return X, torch.tensor(labels.astype(np.int64), device=where)
+    X = torch.tensor(images, device=device).reshape(-1, 784) / 255  # (N, 784)
+    return X, torch.tensor(labels.astype(np.int64), device=device)
 
 
 X_all, y_all = pixels_and_labels(digits.train_images, digits.train_labels)
@@ -316,7 +316,7 @@ def train_epoch(model, optimizer, batches):
 
 
 set_seed(0)
-model = nn.Linear(784, 10).to(where)
+model = nn.Linear(784, 10).to(device)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.005)
 train_epoch(model, optimizer, Batches(X_all, y_all, 256, shuffle=True))
 with torch.no_grad():
@@ -330,7 +330,7 @@ print(f"training loss after one epoch: {train_loss:.2f}")
 from mnist_course.training import evaluate, fit
 
 set_seed(0)
-model = nn.Linear(784, 10).to(where)
+model = nn.Linear(784, 10).to(device)
 nn.init.normal_(model.weight, mean=0, std=0.01)
 nn.init.zeros_(model.bias)
 history = fit(
@@ -403,7 +403,7 @@ if digits.is_mnist:
 # %%
 from mnist_course.data import to_tensors
 
-X_norm, _ = to_tensors(digits.train_images, digits.train_labels, where)
+X_norm, _ = to_tensors(digits.train_images, digits.train_labels, device)
 X_norm = X_norm.flatten(1)  # (N, 784), mean 0, standard deviation 1
 
 
@@ -411,7 +411,7 @@ def train_linear(
     X, lr, momentum=0.0, decay=False, seed=0, loss_fn=F.cross_entropy
 ):
     set_seed(seed)
-    model = nn.Linear(784, 10).to(where)
+    model = nn.Linear(784, 10).to(device)
     nn.init.zeros_(model.weight)
     batches = Batches(X[train], y_all[train], 128, shuffle=True, seed=seed)
     valid_batches = Batches(X[valid], y_all[valid], 1000, shuffle=False)
@@ -533,7 +533,7 @@ assert hinge_accuracy > 0.6
 # The recipe is chosen; the test set gets its one look. Three seeds show how much of the result is the luck of the order in which the digits come.
 
 # %%
-X_test_norm, y_test = to_tensors(digits.test_images, digits.test_labels, where)
+X_test_norm, y_test = to_tensors(digits.test_images, digits.test_labels, device)
 test_batches = Batches(X_test_norm.flatten(1), y_test, 1000, shuffle=False)
 accuracies = []
 for seed in range(3):
@@ -555,7 +555,7 @@ assert min(accuracies) > 70
 # %% tags=["nbval-ignore-output"]
 from mnist_course.device import describe
 
-print(f"{describe(where)}: {history.seconds:.1f} s of training per run")
+print(f"{describe(device)}: {history.seconds:.1f} s of training per run")
 
 # %% [markdown]
 # About 92.5 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.925 \cdot 0.075 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
@@ -850,7 +850,7 @@ check_solution("04.smoothing", smoothed_cross_entropy)
 X_bytes = 255 * X_all
 for lr in (5e-2, 1e-3, 1e-4, 1e-5):
     set_seed(0)
-    model = nn.Linear(784, 10).to(where)
+    model = nn.Linear(784, 10).to(device)
     nn.init.zeros_(model.weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     seen = []

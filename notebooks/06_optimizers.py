@@ -925,9 +925,9 @@ from mnist_course.device import pick_device
 import torch.nn.functional as F
 from torch import nn
 
-where = pick_device()
-X_there = torch.from_numpy(X_train).to(where)  # (N, 784)
-y_there = torch.from_numpy(y_train).to(where)  # (N,)
+device = pick_device()
+X_there = torch.from_numpy(X_train).to(device)  # (N, 784)
+y_there = torch.from_numpy(y_train).to(device)  # (N,)
 
 
 # %%
@@ -945,7 +945,7 @@ def train_torch(model, lr, seed=0):
 
 # %%
 def zero_layer():
-    layer = nn.Linear(784, 10).to(where)
+    layer = nn.Linear(784, 10).to(device)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
@@ -978,7 +978,7 @@ if digits.is_mnist:
 # %% tags=["nbval-within-12"]
 torch.manual_seed(0)
 hidden = nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
-hidden = hidden.to(where)
+hidden = hidden.to(device)
 curves = {
     "lr 0.0003: too low": train(families["SGD"](0.0003))[2],
     "lr 0.1: good": train(families["SGD"](0.1))[2],

@@ -39,9 +39,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-where = pick_device()
+device = pick_device()
 digits = load_data()
-X, y = to_tensors(digits.train_images, digits.train_labels, where)
+X, y = to_tensors(digits.train_images, digits.train_labels, device)
 train_part, valid_part = split_train_valid(len(y), num_valid=len(y) // 12)
 X_train, y_train = X[train_part], y[train_part]  # (N, 1, 28, 28), (N,)
 X_valid, y_valid = X[valid_part], y[valid_part]
@@ -64,7 +64,7 @@ valid_batches = Batches(X_valid, y_valid, 1000, shuffle=False)
 
 def train(build, num_epochs, lr, size=None, augment=None, log=None, **settings):
     set_seed(0)
-    model = build().to(where)
+    model = build().to(device)
     params = model.parameters()
     optimizer = torch.optim.SGD(params, lr=lr, fused=True, **settings)
     batches = Batches(X_train[:size], y_train[:size], 64, shuffle=True)
@@ -237,7 +237,7 @@ if digits.is_mnist:
 assert (predict(straight_model, halves).argmax(dim=1) == 1).all()
 
 # %% mystnb={"figure": {"name": "fig-two-ones", "caption": "From one one to another, through their mixture in the middle. Below, the ten scores along the way: of the network without a bend, and of the one with. The scores of the 1 and the 8 are drawn in color."}, "image": {"alt": "Top row: five pictures, a one leaning right that turns into a cross and then into a one leaning left. Bottom left: ten straight lines, that of the 1 on top all the way. Bottom right: ten curves; that of the 1 sags in the middle and that of the 8 rises above it"}}
-share = torch.linspace(0, 1, 41, device=where)  # (41,)
+share = torch.linspace(0, 1, 41, device=device)  # (41,)
 eights = predict(bent_model, halves).softmax(dim=1)[:, 8]  # (400,)
 best = int(eights.argmax())
 one, other = rightward[best // len(leftward)], leftward[best % len(leftward)]
@@ -303,7 +303,7 @@ if digits.is_mnist:
 from mnist_course.training.models import five_layer_mlp
 
 set_seed(0)
-model = five_layer_mlp().to(where)
+model = five_layer_mlp().to(device)
 logits = predict(model, X_valid)  # (N, 10)
 print(f"first loss {F.cross_entropy(logits, y_valid):.2f}")
 print(logits[:3].cpu().numpy().round(2))
@@ -348,7 +348,7 @@ factors = {"PyTorch's": None, "0.3": 0.3, "1": 1.0, "2": 2.0}
 starts, spread_of, between_of = {}, {}, {}
 for name, factor in factors.items():
     set_seed(0)
-    starts[name] = five_layer_mlp().to(where)
+    starts[name] = five_layer_mlp().to(device)
     if factor is not None:
         draw_weights(starts[name], factor)
     spread_of[name], between_of[name] = spreads(starts[name], X_valid)
@@ -499,7 +499,7 @@ print("%d %%, %.1f %%" % (97.9, 97.9))  # noqa: UP031
 from mnist_course.progress import progress
 from mnist_course.training.models import three_layer_mlp
 
-pixels = torch.tensor(digits.train_images).to(where) / 255  # (N, 28, 28)
+pixels = torch.tensor(digits.train_images).to(device) / 255  # (N, 28, 28)
 pixels, pixels_valid = pixels[train_part], pixels[valid_part]
 watched = slice(1_000)  # of the validation digits
 own = F.one_hot(y_valid[watched], 10).bool()  # (1000, 10)
@@ -520,7 +520,7 @@ def six_runs(relu_on_logits):
     models, diaries = [], []
     for seed in progress(range(6), "seeds"):
         set_seed(seed)
-        model = three_layer_mlp(relu_on_logits).to(where)
+        model = three_layer_mlp(relu_on_logits).to(device)
         batches = Batches(pixels, y_train, 64, shuffle=True, seed=seed)
         diary = []
 
@@ -670,7 +670,7 @@ for name, models in {"published": published, "corrected": corrected}.items():
 # %% tags=["remove-cell"]
 for relu_on_logits in (True, False):
     set_seed(0)
-    untrained = three_layer_mlp(relu_on_logits).to(where)
+    untrained = three_layer_mlp(relu_on_logits).to(device)
     with torch.no_grad():
         a = untrained[:3](pixels_valid)  # (N, 256)
     if digits.is_mnist:
@@ -831,7 +831,7 @@ if digits.is_mnist:
 from mnist_course.training.models import count_parameters, mlp
 
 set_seed(0)
-model = mlp().to(where)
+model = mlp().to(device)
 print(model)
 print(f"{count_parameters(model):,} parameters")
 
@@ -854,9 +854,9 @@ history = fit(
     num_epochs=10,
     scheduler=one_cycle(optimizer, num_steps=10 * len(batches)),
     augment=nudge,
-    half=half_precision(where),
+    half=half_precision(device),
 )
-print(f"{describe(where)}: {history.seconds:.1f} s of training")
+print(f"{describe(device)}: {history.seconds:.1f} s of training")
 
 # %% mystnb={"figure": {"name": "fig-mlp-curves", "caption": "The ten passes of our network. Dashed: training digits, with dropout; solid: validation digits, without."}, "image": {"alt": "Left, loss: both curves fall, the solid one below the dashed one, until they nearly meet at the end. Right, accuracy: both rise to between 98 and 99 percent, validation ahead"}}
 figure = plots.plot_history({"": history})
@@ -898,7 +898,7 @@ if digits.is_mnist:
 # All choices are made. So here are the 10,000 digits of the test set, once.
 
 # %% tags=["nbval-ignore-output"]
-X_test, y_test = to_tensors(digits.test_images, digits.test_labels, where)
+X_test, y_test = to_tensors(digits.test_images, digits.test_labels, device)
 test_batches = Batches(X_test, y_test, 1000, shuffle=False)
 test_accuracy = 100 * evaluate(model, test_batches).accuracy
 print(f"{test_accuracy:.1f} % of {len(y_test):,} test digits")
@@ -1123,11 +1123,11 @@ check_solution("07.start", (2 / 512) ** 0.5)
 # Ten: the last biases, which get $p - y$ itself, $-0.9$ for the seven and 0.1 for each other digit. The last weights get $p - y$ times the hidden units, which are all 0. To the hidden units comes $p - y$ times the last weights, also 0, and so on down. The next step is the same: this network can learn how frequent the digits are, and nothing else, for ever. And its first loss was perfect.
 
 # %%
-model = bent().to(where)
+model = bent().to(device)
 for p in model.parameters():
     nn.init.zeros_(p)
 picture = X_train[:1]
-F.cross_entropy(model(picture), torch.tensor([7]).to(where)).backward()
+F.cross_entropy(model(picture), torch.tensor([7]).to(device)).backward()
 count = sum(int((p.grad != 0).sum()) for p in model.parameters())
 check_solution("07.zeros", count)
 
@@ -1220,7 +1220,7 @@ check_solution("07.silent", count_silent)
 # %% tags=["nbval-within-3%"]
 for bias in (-2.0, -10.0):
     set_seed(0)
-    model = bent().to(where)
+    model = bent().to(device)
     nn.init.constant_(model[1].bias, bias)
     batches = Batches(X_train[some], y_train[some], 64, shuffle=True)
     for moment in ("before", "after"):
@@ -1248,7 +1248,7 @@ assert abs(value - entropy) < 0.03
 
 # %% tags=["nbval-ignore-output"]
 set_seed(worst)
-model = three_layer_mlp(relu_on_logits=True).to(where)
+model = three_layer_mlp(relu_on_logits=True).to(device)
 batches = Batches(pixels, y_train, 64, shuffle=True, seed=worst)
 run_steps(model, batches, lr=0.1)
 print(f"seed {worst}: {accuracy(model):.1f} %, awake", end=" ")

@@ -34,10 +34,10 @@ from mnist_course.device import pick_device
 import numpy as np
 import torch
 
-where = pick_device()
+device = pick_device()
 digits = load_data()
 images, labels = digits.train_images, digits.train_labels
-X, y = to_tensors(images, labels, where)  # (N, 1, 28, 28), (N,)
+X, y = to_tensors(images, labels, device)  # (N, 1, 28, 28), (N,)
 train_part, valid_part = split_train_valid(len(y), num_valid=len(y) // 12)
 X_valid, y_valid = X[valid_part], y[valid_part]
 print(digits.source, tuple(X.shape), len(train_part), len(valid_part))
@@ -76,12 +76,12 @@ from mnist_course.device import half_precision, set_seed
 from mnist_course.training import evaluate, fit
 from mnist_course.training.recipes import NESTEROV, one_cycle
 
-half = half_precision(where)
+half = half_precision(device)
 
 
 def train(make_model, X, num_epochs=1, augment=None, picked=train_part):
     set_seed(0)
-    model = make_model().to(where, memory_format=torch.channels_last)
+    model = make_model().to(device, memory_format=torch.channels_last)
     optimizer = NESTEROV(model.parameters())
     batches = Batches(X[picked], y[picked], 128, shuffle=True)
     scheduler = one_cycle(optimizer, num_epochs * len(batches))
@@ -394,7 +394,7 @@ assert 20 * 10 * 10 == 2_000
 
 # %% tags=["nbval-ignore-output"]
 set_seed(0)
-source = models.two_conv_cnn().to(where, memory_format=torch.channels_last)
+source = models.two_conv_cnn().to(device, memory_format=torch.channels_last)
 adam = torch.optim.Adam(source.parameters(), fused=True)
 batches = Batches(X[train_part], y[train_part], 128, shuffle=True)
 fit(source, adam, batches, num_epochs=1, half=half, log=None)
@@ -433,7 +433,7 @@ assert tuple(maps.flatten(1).shape) == (2, 2000)
 from mnist_course.data import STD
 from mnist_course.training.augment import PAPER
 
-bar = torch.full((1, 1, 28, 28), PAPER, device=where)  # PAPER is −0.424
+bar = torch.full((1, 1, 28, 28), PAPER, device=device)  # PAPER is −0.424
 bar[..., 13:16, 6:22] = PAPER + 1 / STD  # full ink, three pixels thick
 
 
@@ -479,7 +479,7 @@ plots.show(figure, "filters and maps")
 
 # %% tags=["nbval-ignore-output"]
 set_seed(0)
-start = models.two_conv_cnn().to(where)
+start = models.two_conv_cnn().to(device)
 before, after = start[0].weight.flatten(1), source[0].weight.flatten(1)
 cosine = F.cosine_similarity(before, after)  # (10,), 1 means "not turned"
 lean_before, _ = by_lean(start[:3])
@@ -644,7 +644,7 @@ def pooled_source():
 
 
 set_seed(0)
-pooled = pooled_source().to(where, memory_format=torch.channels_last)
+pooled = pooled_source().to(device, memory_format=torch.channels_last)
 adam, batches.epoch = torch.optim.Adam(pooled.parameters(), fused=True), 0
 fit(pooled, adam, batches, num_epochs=1, half=half, log=None)
 pooled_by_shift = accuracy_by_shift(pooled)
@@ -787,7 +787,7 @@ assert [c.out_channels for c in convolutions] == [24, 24, 48, 48, 96]
 # %%
 def train_best(X, y, num_epochs):
     set_seed(0)
-    model = models.best_cnn().to(where, memory_format=torch.channels_last)
+    model = models.best_cnn().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=0.1,
@@ -840,7 +840,7 @@ assert gap < 1e-2
 best = train_best(X, y, num_epochs=1)
 
 # %% tags=["nbval-ignore-output"]
-X_test, y_test = to_tensors(digits.test_images, digits.test_labels, where)
+X_test, y_test = to_tensors(digits.test_images, digits.test_labels, device)
 test_accuracy = accuracy(best, X_test, y_test)
 num_wrong = round((1 - test_accuracy / 100) * len(y_test))
 print(

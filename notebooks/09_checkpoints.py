@@ -647,7 +647,7 @@ lives = [
 from mnist_course.device import pick_device
 from mnist_course.training import recipes
 
-where = pick_device()
+device = pick_device()
 peace = recipes.train("mlp", num_epochs=num_epochs, seed=1, digits=digits)
 print(f"test accuracy {100 * peace.test.accuracy:.2f} %")
 
@@ -694,14 +694,14 @@ child = lives[3]
 print(child.communicate("\n")[0], end="")
 
 # %% tags=["nbval-ignore-output"]
-resumed = recipes.RECIPES["mlp"].model().to(where)
+resumed = recipes.RECIPES["mlp"].model().to(device)
 resumed.load_state_dict(load_checkpoint(run_file)["model"])
 print("in peace      ", fingerprint(peace.model))
 print("killed 3 times", fingerprint(resumed))
 
 # %% tags=["remove-cell"]
 assert child.returncode == 0
-if where.type == "cpu":
+if device.type == "cpu":
     assert fingerprint(peace.model) == fingerprint(resumed)
     rows = load_checkpoint(run_file)["run"]["history"]
     losses = [row["train_loss"] for row in rows]

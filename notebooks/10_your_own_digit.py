@@ -362,13 +362,13 @@ from mnist_course.training import fit, models, predict
 
 import torch
 
-where = pick_device()
+device = pick_device()
 num_valid = len(digits.train_labels) // 12  # 5,000 of 60,000
 train, valid = split_train_valid(len(digits.train_labels), num_valid)
 few = train[:2000]
-X, y = to_tensors(digits.train_images[few], digits.train_labels[few], where)
+X, y = to_tensors(digits.train_images[few], digits.train_labels[few], device)
 set_seed(0)
-model = models.mlp(dropout=0.0).to(where)
+model = models.mlp(dropout=0.0).to(device)
 optimizer = torch.optim.Adam(model.parameters())
 batches = Batches(X, y, 128, shuffle=True)
 history = fit(model, optimizer, batches, num_epochs=20, log=None)
@@ -385,7 +385,7 @@ first, second = np.array_split(valid, 2)  # (2500,) each
 
 def perceptron(indices):
     images, labels = digits.train_images[indices], digits.train_labels[indices]
-    X, y = to_tensors(images, labels, where)
+    X, y = to_tensors(images, labels, device)
     logits = predict(model, X).cpu().numpy().astype(float)  # (N, 10)
     return logits, y.cpu().numpy()
 

@@ -43,11 +43,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-digits, where = load_data(), pick_device()
+digits, device = load_data(), pick_device()
 images, labels = digits.train_images, digits.train_labels
 train, valid = split_train_valid(len(labels), len(labels) // 12)
-X, y = to_tensors(images[train[:6_000]], labels[train[:6_000]], where)
-X_valid, y_valid = to_tensors(images[valid], labels[valid], where)
+X, y = to_tensors(images[train[:6_000]], labels[train[:6_000]], device)
+X_valid, y_valid = to_tensors(images[valid], labels[valid], device)
 print(digits.source, tuple(X.shape), tuple(X_valid.shape))
 
 
@@ -60,7 +60,7 @@ def network(*last, dropout=0.0):
 
 with torch.no_grad():
     for model in (network(), network(nn.ReLU())):
-        scores = model.to(where)(X)  # (N, 10)
+        scores = model.to(device)(X)  # (N, 10)
         zeros = 100 * (scores == 0).float().mean().item()
         print(f"lowest score {scores.min():5.2f}, {zeros:.0f} % are exactly 0")
 
@@ -103,7 +103,7 @@ def measure(model, loader):
 
 # %%
 def program(model=None, X=X, X_valid=X_valid, **parts):
-    model = (model or network()).to(where)
+    model = (model or network()).to(device)
     healthy = Program(
         model,
         loss_fn=F.cross_entropy,
@@ -182,7 +182,7 @@ lines = {
     "nn.linear(784, 512)": lambda: nn.linear(784, 512),
     "init.normal_(weight)": lambda: init.normal_(weight),
     "iter(batches).next()": lambda: iter(batches).next(),
-    "target = (where)": lambda: F.cross_entropy(logits, (where)),
+    "target = (device)": lambda: F.cross_entropy(logits, (device)),
 }
 for line, run_it in lines.items():
     try:
@@ -387,7 +387,7 @@ if digits.is_mnist:
 
 # %% tags=["nbval-ignore-output"]
 def with_adam(lr):
-    model = network().to(where)
+    model = network().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     return program(model, optimizer=optimizer)
 
@@ -404,7 +404,7 @@ if digits.is_mnist:
     assert adam_curves[0][-1] < 70 < 87 < adam_curves[1][-1]
 assert 20 < 0.8 / network()[1].weight.abs().max().item() < 25
 assert network()[1].weight.abs().max().item() < 1 / 28 + 1e-6
-linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).to(where)
+linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).to(device)
 slow = program(
     linear,
     X=unit(X),
@@ -595,7 +595,7 @@ if digits.is_mnist:
 # **Chance level, after training.** A tutorial saves its model and loads it again; but in the published version the training is commented out, so at the first run there is no file to load, and the program reads digits with random weights. The next cell has the same symptom from another cause. What is the accuracy, and why?
 
 # %%
-forgotten = network().to(where)
+forgotten = network().to(device)
 
 
 def measure_the_wrong_one(model, loader):
@@ -1002,7 +1002,7 @@ def first_equal(model, X):
 check_solution("11.where", first_equal)
 
 # %%
-silent = network().to(where)
+silent = network().to(device)
 print(f"as built: {first_equal(silent, X[:100])}", end=", ")
 nn.init.constant_(silent[1].bias, -100.0)
 print(f"with a bias of -100: {first_equal(silent, X[:100])}")
