@@ -293,11 +293,13 @@ def numerical_gradient(f, x, step=1e-5):
     gradient = np.zeros_like(x)
     for index in np.ndindex(x.shape):
         kept = x[index]
-        x[index] = kept + step
-        above = f(x)
-        x[index] = kept - step
-        below = f(x)
-        x[index] = kept
+        try:
+            x[index] = kept + step
+            above = f(x)
+            x[index] = kept - step
+            below = f(x)
+        finally:
+            x[index] = kept  # also if f fails, or is stopped
         gradient[index] = (above - below) / (2 * step)
     return gradient
 

@@ -677,6 +677,7 @@ assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 import math
 
 from mnist_course.by_hand.losses import cross_entropy, cross_entropy_gradient
+from mnist_course.by_hand.network import Linear
 from mnist_course.data import split_train_valid, to_tensors
 
 X, targets = to_tensors(images, labels)
@@ -713,7 +714,7 @@ if digits.is_mnist:
 # %% [markdown]
 # Sixteen times as many pictures make the error four times smaller: it falls with the square root of the batch size, while the work grows with the batch size itself. So precision is expensive, and a rough guess is a bargain. On average the guess is right, because every picture is drawn with the same probability.
 #
-# Here is the loop that we use from now on. It takes any of our optimizers; `schedule`, which may change the learning rate on the way, is not needed before the end of the chapter. `three_runs` repeats it with three shuffles, because one run would not tell skill from luck.
+# Here is the loop that we use from now on. The layer is the one that {ref}`chapter 5 <ch-backprop>` wrote, with its weights set to zero, and the loop takes any of our optimizers; `schedule`, which may change the learning rate on the way, is not needed before the end of the chapter. `three_runs` repeats it with three shuffles, because one run would not tell skill from luck.
 
 
 # %%
@@ -725,8 +726,9 @@ def train(
     schedule=None,
     inputs=X_train,
 ):
-    W, b = np.zeros((10, 784), np.float32), np.zeros(10, np.float32)
-    optimizer, losses = make_optimizer([W, b]), []
+    model = Linear(784, 10, np.random.default_rng(seed))
+    model.W[:] = 0
+    optimizer, losses = make_optimizer(model.parameters()), []
     lr = optimizer.lr
     num_steps = num_epochs * math.ceil(len(y_train) / batch_size)
     for epoch in range(num_epochs):
@@ -736,11 +738,11 @@ def train(
                 optimizer.lr = lr * schedule(len(losses) / num_steps)
             batch = order[start : start + batch_size]  # (B,)
             X, y = inputs[batch], y_train[batch]  # (B, 784), (B,)
-            logits = X @ W.T + b  # (B, 10)
+            logits = model.forward(X)  # (B, 10)
             losses.append(cross_entropy(logits, y))
-            dlogits = cross_entropy_gradient(logits, y)  # (B, 10)
-            optimizer.step([dlogits.T @ X, dlogits.sum(axis=0)])
-    return W, b, losses
+            model.backward(cross_entropy_gradient(logits, y))
+            optimizer.step(model.gradients())
+    return model.W, model.b, losses
 
 
 # %%

@@ -70,7 +70,9 @@ def test_public_functions_document_parameters_and_have_type_hints(path):
             doc = ast.get_docstring(node) or ""
             arguments = [*node.args.args, *node.args.kwonlyargs]
             assert doc, node.name
-            assert not arguments or "Parameters" in doc or "Raises" in doc, node.name
+            # In by_hand the rules of a guard name shapes; tests/test_shown_code.py has its measure.
+            by_hand = path.parent.name == "by_hand"
+            assert not arguments or by_hand or "Parameters" in doc or "Raises" in doc, node.name
             assert node.returns is not None, node.name
             assert all(a.annotation for a in arguments), node.name
 

@@ -1,156 +1,66 @@
 """Softmax and the losses of the course, written out in numpy, with their gradients.
 
 Names and argument order are those of `torch.nn.functional`; every loss is a mean over the batch.
+
+Raises ValueError if an argument has not the shape, the type or the range that is said (`guards`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from mnist_course.by_hand.inputs import (
-    check_floats,
-    check_labels,
-    check_not_negative,
-    check_scores,
-)
+from mnist_course.by_hand.guards import guarded
 
 
+@guarded(logits="B K scores")
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn each row of scores into probabilities.
+    """Turn each row of scores ``(B, K)`` into probabilities ``(B, K)``, whose sum is 1.
 
-    Shown in: chapter 4.
-
-    Parameters
-    ----------
-    logits : np.ndarray
-        ``(B, K)`` floats, of any size: the largest of a row is subtracted first.
-
-    Returns
-    -------
-    np.ndarray
-        ``(B, K)``, every element in 0..1, every row with the sum 1.
-
-    Raises
-    ------
-    ValueError
-        If ``logits`` is not a finite float matrix.
+    Shown in: chapter 4. Floats of any size: the largest of a row is subtracted first.
     """
-    check_scores(logits)
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))  # (B, K), largest is 1
     return exp / exp.sum(axis=1, keepdims=True)  # (B, K)
 
 
+@guarded(logits="B K scores")
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the softmax without computing the softmax.
+    """Return the logarithm of the softmax of ``(B, K)`` without computing the softmax.
 
-    Shown in: chapter 4.
-
-    Parameters
-    ----------
-    logits : np.ndarray
-        ``(B, K)`` floats.
-
-    Returns
-    -------
-    np.ndarray
-        ``(B, K)``, no element above 0; finite where `softmax` would have rounded to 0.
-
-    Raises
-    ------
-    ValueError
-        If ``logits`` is not a finite float matrix.
+    Shown in: chapter 4. It is finite where `softmax` would have rounded to 0.
     """
-    check_scores(logits)
     shifted = logits - logits.max(axis=1, keepdims=True)  # (B, K), largest is 0
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (B, K)
 
 
+@guarded(logits="B K scores", labels="B labels")
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean of ``-log(probability of the right class)``.
+    """Return the mean of ``-log(probability of the right class)``; no softmax goes before it.
 
-    Shown in: chapter 4.
-
-    Parameters
-    ----------
-    logits : np.ndarray
-        ``(B, K)`` floats; no softmax is to be applied before.
-    labels : np.ndarray
-        ``(B,)`` class indices 0..K-1.
-
-    Returns
-    -------
-    float
-        0 for certainty in the right classes, ``log(K)`` for equal logits.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a type or a label is not as described.
+    Shown in: chapter 4. ``logits`` ``(B, K)`` floats, ``labels`` ``(B,)`` from 0 to K - 1.
+    It is 0 for certainty in the right classes, and ``log(K)`` for equal logits.
     """
-    check_scores(logits)
-    check_labels(labels, *logits.shape)
     return -log_softmax(logits)[np.arange(len(labels)), labels].mean()
 
 
+@guarded(logits="B K scores", labels="B labels")
 def cross_entropy_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the gradient of `cross_entropy` with respect to the logits: (p - y) / B.
 
-    Shown in: chapter 4.
-
-    Parameters
-    ----------
-    logits : np.ndarray
-        ``(B, K)`` floats.
-    labels : np.ndarray
-        ``(B,)`` class indices 0..K-1.
-
-    Returns
-    -------
-    np.ndarray
-        ``(B, K)``; every row sums to 0.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a type or a label is not as described.
+    Shown in: chapter 4. ``(B, K)``; every row sums to 0.
     """
-    check_scores(logits)
-    check_labels(labels, *logits.shape)
     dlogits = softmax(logits)  # (B, K)
     dlogits[np.arange(len(labels)), labels] -= 1  # p - y, where y is one-hot
     return dlogits / len(labels)  # (B, K), because the loss is a mean
 
 
+@guarded(scores="B K scores", labels="B labels", margin="amount")
 def hinge_loss(scores: np.ndarray, labels: np.ndarray, margin: float = 1.0) -> float:
     """Return the mean of what the wrong classes cost that come too close to the right one.
 
-    This is the sum form of Weston and Watkins (1999): the sum over the wrong classes ``j`` of
-    ``max(0, z_j - z_y + margin)``. `torch.nn.functional.multi_margin_loss` divides it by K.
-
-    Shown in: chapter 3.
-
-    Parameters
-    ----------
-    scores : np.ndarray
-        ``(B, K)`` floats.
-    labels : np.ndarray
-        ``(B,)`` class indices 0..K-1.
-    margin : float
-        By how much the right class shall lead every other one; not negative.
-
-    Returns
-    -------
-    float
-        0 if every right class leads by ``margin``, ``(K - 1) * margin`` for equal scores.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a type or a label is not as described.
+    Shown in: chapter 3. ``scores`` ``(B, K)`` floats, ``labels`` ``(B,)``. The sum form of Weston
+    and Watkins (1999): the sum over the wrong classes ``j`` of ``max(0, z_j - z_y + margin)``.
+    `torch.nn.functional.multi_margin_loss` divides it by K.
     """
-    check_scores(scores, "scores")
-    check_labels(labels, *scores.shape)
-    check_not_negative(margin, "margin")
     rows = np.arange(len(labels))
     gaps = scores - scores[rows, labels][:, None] + margin  # (B, K)
     terms = np.maximum(0, gaps)  # (B, K)
@@ -158,36 +68,13 @@ def hinge_loss(scores: np.ndarray, labels: np.ndarray, margin: float = 1.0) -> f
     return terms.sum(axis=1).mean()
 
 
+@guarded(scores="B K scores", labels="B labels", margin="amount")
 def hinge_loss_gradient(scores: np.ndarray, labels: np.ndarray, margin: float = 1.0) -> np.ndarray:
     """Return the gradient of `hinge_loss` with respect to the scores: counting, divided by B.
 
-    Where a right class leads by exactly ``margin`` the loss has a bend and no slope. The slope of
-    the flat side, 0, is taken there, as `torch.nn.functional.multi_margin_loss` does.
-
-    Shown in: chapter 3.
-
-    Parameters
-    ----------
-    scores : np.ndarray
-        ``(B, K)`` floats.
-    labels : np.ndarray
-        ``(B,)`` class indices 0..K-1.
-    margin : float
-        By how much the right class shall lead every other one; not negative.
-
-    Returns
-    -------
-    np.ndarray
-        ``(B, K)``; every row sums to 0.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a type or a label is not as described.
+    Shown in: chapter 3. ``(B, K)``; every row sums to 0. Where a lead is exactly ``margin`` the
+    loss has a bend: the slope of the flat side, 0, is taken, as PyTorch does.
     """
-    check_scores(scores, "scores")
-    check_labels(labels, *scores.shape)
-    check_not_negative(margin, "margin")
     rows = np.arange(len(labels))
     too_close = scores - scores[rows, labels][:, None] + margin > 0  # (B, K)
     too_close[rows, labels] = False
@@ -196,31 +83,11 @@ def hinge_loss_gradient(scores: np.ndarray, labels: np.ndarray, margin: float = 
     return dscores / len(labels)  # (B, K), because the loss is a mean
 
 
+@guarded(W="floats", weight_decay="amount")
 def l2_penalty(W: np.ndarray, weight_decay: float) -> float:
     """Return what large weights cost; its gradient is ``weight_decay * W``.
 
-    The half makes ``weight_decay`` the number of that name in `torch.optim`. Biases are not
-    penalized, so leave them out.
-
-    Shown in: chapter 3.
-
-    Parameters
-    ----------
-    W : np.ndarray
-        ``(K, D)`` floats, or weights of any other shape.
-    weight_decay : float
-        Strength of the penalty; not negative.
-
-    Returns
-    -------
-    float
-        Half the sum of the squared weights, times ``weight_decay``.
-
-    Raises
-    ------
-    ValueError
-        If ``W`` is not an array of finite floats, or ``weight_decay`` is negative.
+    Shown in: chapter 3. ``W`` ``(K, D)`` or any other shape, without the biases. The half makes
+    ``weight_decay`` the number of that name in `torch.optim`.
     """
-    check_floats(W, "W")
-    check_not_negative(weight_decay, "weight_decay")
     return 0.5 * weight_decay * (W**2).sum()
