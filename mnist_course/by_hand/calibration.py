@@ -6,8 +6,6 @@ temperature, divides all logits.
 Raises ValueError if scores are no finite float matrix, or the labels do not fit it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mnist_course.by_hand.guards import guarded

@@ -5,8 +5,6 @@ Names, argument order and shapes are those of `torch.nn.functional`.
 Raises ValueError if an argument is not finite floats of the shape that is said, or no window fits.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 

@@ -7,8 +7,6 @@ letter has one length in all rules of a function. A name that is no argument is 
 cause (`words`); the way back before the way forward is a RuntimeError.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import numbers

@@ -5,8 +5,6 @@ Names and argument order are those of `torch.nn.functional`; every loss is a mea
 Raises ValueError if an argument has not the shape, the type or the range that is said (`guards`).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mnist_course.by_hand.guards import guarded

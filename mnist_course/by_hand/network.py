@@ -7,8 +7,6 @@ Raises ValueError if an argument does not fit the layer, its last batch, or is n
 RuntimeError if `backward` comes before `forward`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

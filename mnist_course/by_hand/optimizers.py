@@ -8,8 +8,6 @@ learning rate may be changed between two steps: ``optimizer.lr = 0.01``.
 Raises ValueError if a parameter, a gradient or a setting is not as described; then nothing moves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
