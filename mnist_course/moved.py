@@ -1,8 +1,6 @@
 """Where the modules of the first edition are now: an old name is answered with the new one."""
 
 import sys
-from collections.abc import Sequence
-from types import ModuleType
 
 MOVED = {
     "augment": "training.augment",
@@ -23,9 +21,7 @@ MOVED = {
 class _OldNames:
     """A finder that Python asks last, when nothing of that name was found."""
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> None:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         package, _, old = name.rpartition(".")
         if package == "mnist_course" and old in MOVED:
             new = f"mnist_course.{MOVED[old]}"

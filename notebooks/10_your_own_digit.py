@@ -601,7 +601,7 @@ if digits.is_mnist:
 # The more interesting mistakes are not in this file. MNIST was written by employees of the American Census Bureau and by American students. How does a network that grew up with them read the hands of others? `draw_digit` writes in several styles:
 
 # %%
-from mnist_course.photo.scenes import draw_digit
+from mnist_course.photo.handwriting import draw_digit
 
 styles = {"1, one line": (1, 0), "1, long upstroke": (1, 3)}
 styles |= {"7, plain": (7, 0), "7, crossed": (7, 1), "0, crossed": (0, 2)}

@@ -1,10 +1,11 @@
 """Execute the notebooks of the chapters, and keep their outputs for the book."""
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import click
 
 from mnist_course.chapters import pair, places
 from mnist_course.chapters.places import ChapterError
@@ -117,7 +118,7 @@ def _execute(path: Path, notebook: Any) -> None:
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise ChapterError(f"{path.name}: {_without_colors(str(error))}") from None
+        raise ChapterError(f"{path.name}: {click.unstyle(str(error))}") from None
     _refuse_warnings(path, notebook)
     notebook.metadata["mnist_course"]["executed_on"] = executed_on()
 
@@ -140,7 +141,3 @@ def _refuse_warnings(path: Path, notebook: Any) -> None:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise ChapterError(f"{path.name} warns: {output.text}\nin the cell\n{cell.source}")
-
-
-def _without_colors(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -35,10 +35,9 @@ class MnistFile:
     gz_size: int  # bytes
 
 
-OFFICIAL = Path(__file__).with_name("official.json")
+OFFICIAL = json.loads(Path(__file__).with_name("official.json").read_text("utf-8"))
 FILES = {
-    name: MnistFile(name, tuple(facts.pop("shape")), **facts)
-    for name, facts in json.loads(OFFICIAL.read_text(encoding="utf-8")).items()
+    name: MnistFile(name, tuple(facts.pop("shape")), **facts) for name, facts in OFFICIAL.items()
 }
 
 MIRRORS = (

@@ -18,7 +18,6 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_course.photo.handwriting import Hand, Source, place
-from mnist_course.photo.handwriting import draw_digit as draw_digit
 
 # --- what the paper, the light and the camera do ---------------------------------------------
 

@@ -4,7 +4,7 @@ Taught in: chapters 4, 7 and 8.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -68,6 +68,15 @@ class Recipe:
 SGD = partial(torch.optim.SGD, fused=True)  # fused: one pass over memory, the same numbers
 NESTEROV = partial(SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
+S2 = Recipe(
+    title="MLP 784-256-64-10, a tutorial's settings, corrected",
+    model=models.three_layer_mlp,
+    optimizer=partial(SGD, lr=0.8),
+    num_epochs=5,
+    batch_size=64,
+    normalized=False,
+)
+
 RECIPES = {
     "s4": Recipe(
         title="softmax regression, a tutorial's settings",
@@ -84,21 +93,11 @@ RECIPES = {
         num_epochs=10,
         batch_size=64,
     ),
-    "s2": Recipe(
-        title="MLP 784-256-64-10, a tutorial's settings, corrected",
-        model=models.three_layer_mlp,
-        optimizer=partial(SGD, lr=0.8),
-        num_epochs=5,
-        batch_size=64,
-        normalized=False,
-    ),
-    "s2-published": Recipe(
+    "s2": S2,
+    "s2-published": replace(
+        S2,
         title="the same with ReLU on its logits, as published",
         model=partial(models.three_layer_mlp, relu_on_logits=True),
-        optimizer=partial(SGD, lr=0.8),
-        num_epochs=5,
-        batch_size=64,
-        normalized=False,
     ),
     "s1": Recipe(
         title="CNN with two convolutions, a tutorial's settings, half its epochs",
