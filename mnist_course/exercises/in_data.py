@@ -54,17 +54,20 @@ def _compare(entry: dict[str, Any], answer: Any) -> None:
     if "choice" in entry:
         expect_choice(answer, entry["choice"], entry["replies"])
         return
+    slips = entry.get("slips", ())
+    _notice(entry, slips, answer)
+    options: dict[str, Any] = {k: entry[k] for k in ("rtol", "atol", "unit") if k in entry}
+    options["slips"] = [(slip["got"], slip["reply"]) for slip in slips]
+    expect: Any = expect_number if "number" in entry else expect_array
+    expect(answer, entry["number" if "number" in entry else "array"], **options)
+
+
+def _notice(entry: dict[str, Any], slips: Any, answer: Any) -> None:
+    """Refuse what is no exact slip: a model, one number for several, a value near some other."""
     if "model" in entry and hasattr(answer, "parameters"):
         raise Wrong(entry["model"])
     if "single" in entry and as_array(answer).size == 1:
         raise Wrong(entry["single"])
-    options: dict[str, Any] = {k: entry[k] for k in ("rtol", "atol", "unit") if k in entry}
-    slips = entry.get("slips", ())
-    options["slips"] = [(slip["got"], slip["reply"]) for slip in slips]
     for slip in (slip for slip in slips if "within" in slip):
         if np.abs(as_array(answer) - slip["got"]).max(initial=0) <= slip["within"]:
             raise Wrong(slip["reply"])
-    if "number" in entry:
-        expect_number(answer, entry["number"], **options)
-    else:
-        expect_array(answer, entry["array"], **options)
