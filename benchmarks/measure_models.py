@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 import torch
@@ -49,7 +50,7 @@ def main(names: tuple[str, ...], seeds: int, again: bool) -> None:
     stored = json.loads(STORED.read_text(encoding="utf-8")) if STORED.exists() else {}
     for name in names or RECIPES:
         recipe = RECIPES[name]
-        row = {
+        row: dict[str, Any] = {
             "title": recipe.title,
             "num_parameters": count_parameters(recipe.model()),
             "num_epochs": recipe.num_epochs,
@@ -67,6 +68,7 @@ def main(names: tuple[str, ...], seeds: int, again: bool) -> None:
             begun = clock()
             trained = train(name, digits=digits, seed=seed)
             seconds = round(clock() - begun, 1)
+            assert trained.test is not None  # measured, since all training digits were used
             accuracy = round(100 * trained.test.accuracy, 2)
             row["seeds"].append(seed)
             row["test_accuracy"].append(accuracy)

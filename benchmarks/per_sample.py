@@ -28,13 +28,13 @@ class Tutorial:
 
     def __init__(self, seed: int, batch_size: int, as_written: bool, dtype: type) -> None:
         rng = np.random.default_rng(seed)
-        self.W1 = rng.normal(0, 200**-0.5, (200, 784)).astype(dtype)
-        self.W2 = rng.normal(0, 10**-0.5, (10, 200)).astype(dtype)
+        self.W1: np.ndarray = rng.normal(0, 200**-0.5, (200, 784)).astype(dtype)
+        self.W2: np.ndarray = rng.normal(0, 10**-0.5, (10, 200)).astype(dtype)
         self.batch_size, self.as_written, self.dtype = batch_size, as_written, dtype
 
     def train(self, pixels: np.ndarray, y: np.ndarray) -> None:
         """Make one pass over ``pixels`` ``(N, 784)``, float32 in 0..1."""
-        inputs = (0.01 + 0.99 * pixels).astype(self.dtype)
+        inputs: np.ndarray = (0.01 + 0.99 * pixels).astype(self.dtype)
         targets = (0.01 + 0.98 * np.eye(10)[y]).astype(self.dtype)
         for start in range(0, len(y), self.batch_size):
             X, T = (array[start : start + self.batch_size] for array in (inputs, targets))

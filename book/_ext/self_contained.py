@@ -55,7 +55,7 @@ def add_launch_buttons(app: Sphinx, config: Config) -> None:
     """Tell the theme where the repository is, if it is anywhere."""
     repository = github_repository(Path(app.srcdir))
     if repository:
-        config.html_theme_options.update(  # type: ignore[attr-defined]
+        config.html_theme_options.update(
             repository_url=repository,
             repository_branch="main",
             use_repository_button=True,
