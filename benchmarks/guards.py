@@ -1,6 +1,6 @@
 """What the guards of ``by_hand`` cost: one training step of chapter 5's network, with and without.
 
-Run it with ``python benchmarks/guards.py [STEPS]``. The network is 784-200-10, its optimizer Adam,
+Run it with ``python -m benchmarks.guards [STEPS]``. The network is 784-200-10, its optimizer Adam,
 a batch holds 100 pictures (of noise: the time does not depend on them). Both work on the same
 arrays, since the place of an array in memory alone makes 5 %. They take turns, step by step, and
 what counts is the time that the processor worked for them, so a busy machine is unfair to both
@@ -10,7 +10,6 @@ alike. BLAS uses one thread.
 from __future__ import annotations
 
 import importlib.util
-import sys
 import time
 from collections.abc import Callable
 from statistics import median
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -66,10 +66,11 @@ def steps() -> dict[str, Callable[[], None]]:
     }
 
 
-def main() -> None:
+@click.command()
+@click.argument("num_steps", default=1000, metavar="[STEPS]")
+def main(num_steps: int) -> None:
     """Time both, in turns, and print the medians and the ratio."""
     threadpool_limits(1, user_api="blas")
-    num_steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     turns = list(steps().items())
     seconds: dict[str, list[float]] = {name: [] for name, _ in turns}
     for _ in range(num_steps):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,9 +32,10 @@ def hardware() -> str:
     """Return processor, threads and version of torch, as they stand on the results page."""
     device = pick_device()
     text = describe(device)
-    if device.type == "cpu":
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    cpuinfo = Path("/proc/cpuinfo")  # of Linux
+    if device.type == "cpu" and cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
         text += f", {names[0]}" if names else ""
     return text
 

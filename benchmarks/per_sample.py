@@ -1,6 +1,6 @@
 """One picture at a time against batches: seconds and accuracy of the networks of chapter 5.
 
-Run it with ``python benchmarks/per_sample.py [SEED ...]``. The variants take turns (a few thousand
+Run it with ``python -m benchmarks.per_sample [SEED ...]``. The variants take turns (a few thousand
 pictures each), so that a busy machine is unfair to all alike; BLAS uses one thread. It takes about
 a minute per seed. Accuracies are those of 5,000 validation digits after one pass over the 55,000
 others; the test set is not touched.
@@ -8,10 +8,10 @@ others; the test set is not touched.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
+import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -89,10 +89,11 @@ VARIANTS: dict[tuple[str, int, str], Callable[[int], Tutorial | Modern]] = {
 }
 
 
-def main() -> None:
+@click.command()
+@click.argument("seeds", nargs=-1, type=int, default=[0])
+def main(seeds: tuple[int, ...]) -> None:
     """Train all variants in turns and print one line for each."""
     threadpool_limits(1, user_api="blas")
-    seeds = [int(word) for word in sys.argv[1:]] or [0]
     digits = load_data()
     pixels = digits.train_images.reshape(-1, 784).astype(np.float32) / 255
     labels = digits.train_labels.astype(np.int64)

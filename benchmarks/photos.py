@@ -11,7 +11,6 @@ preparation was tuned with.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import subprocess
@@ -21,6 +20,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import numpy as np
 
 from mnist_course.data import load_data
@@ -118,25 +118,24 @@ def print_row(cells: list[str]) -> None:
     print(line, flush=True)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--digits", type=int, default=150, help="of each kind")
-    parser.add_argument("--mnist", action="store_true", help="MNIST digits only, none drawn")
-    parser.add_argument("--write", metavar="FILE", help="the table for the book, as CSV")
-    parser.add_argument("kinds", nargs="*", help="all, if none is named")
-    options = parser.parse_args()
+@click.command()
+@click.argument("kinds", nargs=-1, type=click.Choice(list(KINDS)), metavar="[KIND]...")
+@click.option("--digits", default=150, show_default=True, help="Of each kind.")
+@click.option("--mnist", is_flag=True, help="MNIST digits only, none drawn.")
+@click.option("--write", metavar="FILE", help="The table for the book, as CSV.")
+def main(kinds: tuple[str, ...], digits: int, mnist: bool, write: str | None) -> None:
+    """Print the table, of all kinds if none is named."""
     recognizer = Recognizer()
     print_row(["kind", "n", "right %", "refused", "wrong", "sure", "ms"])
     lines = [["kind", "what it is", "read %", "refused %", "misread %", "sure and misread %"]]
-    for kind in options.kinds or KINDS:
-        tally = read_scenes(kind, options.digits, recognizer, options.mnist)
+    for kind in kinds or KINDS:
+        tally = read_scenes(kind, digits, recognizer, mnist)
         print_row(tally.row(kind))
         lines.append([kind, KINDS[kind], *tally.percentages()])
-    if options.write:
+    if write:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(lines)
-        with atomic_write(options.write) as file:
+        with atomic_write(write) as file:
             file.write(text.getvalue().encode())
     print("A photo of 12 megapixels:", large_photo())
 

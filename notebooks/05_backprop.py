@@ -922,7 +922,7 @@ if digits.is_mnist:
 assert sigmoid_accuracy > 0.3
 
 # %% [markdown]
-# About 94 %. (One at a time the same pass gives about 94 %, too, and takes about ten times as long; `benchmarks/per_sample.py` measures both in one run.)
+# About 94 %. (One at a time the same pass gives about 94 %, too, and takes about ten times as long; `python -m benchmarks.per_sample` measures both in one run.)
 #
 # ## The same, as one would build it today
 #
