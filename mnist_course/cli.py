@@ -46,6 +46,7 @@ Settings, as environment variables (`config` shows them):
 Completion of commands, options and models with the tabulator (zsh, fish alike):
   eval "$(_MNIST_COURSE_COMPLETE=bash_source mnist-course)"
 """
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class Commands(click.Group):
@@ -63,7 +64,7 @@ class Commands(click.Group):
             sys.exit(told.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.group(cls=Commands, context_settings=CONTEXT, epilog=EPILOG)
 @click.version_option(__version__)
 def main() -> None:
     """MNIST from the Bytes Up: find the data, run the chapters, train networks, read pictures."""
@@ -121,7 +122,7 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
 @main.command()
 @click.option("--model", required=True, type=click.Choice(RECIPE_NAMES), help="See `results`.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes; default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
 @click.option("--device", help="Instead of the one in MNIST_COURSE_DEVICE, or of the best.")
 @click.option(
     "--valid",
@@ -133,11 +134,7 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
 @click.option("--checkpoint", metavar="FILE", help="Keep the run in FILE, so that it survives.")
 @click.option("--resume", is_flag=True, help="Go on from FILE; begin anew if there is none.")
 @click.option(
-    "--save-every",
-    type=click.IntRange(min=1),
-    default=500,
-    show_default=True,
-    help="Steps between two checkpoints.",
+    "--save-every", type=click.IntRange(min=1), default=500, help="Steps between two checkpoints."
 )
 def train(
     model: str,
