@@ -25,14 +25,15 @@ DOT = getattr(np.vdot, "__wrapped__", np.vdot)  # does not ask first whose array
 
 def guarded(**rules: str) -> Callable[[Function], Function]:
     """Return a decorator that makes a function follow ``rules``, one for each argument."""
+    split = {name: text.split() for name, text in rules.items()}
 
     def decorate(function: Function) -> Function:
         parameters = inspect.signature(function).parameters
-        places = {name: place for place, name in enumerate(parameters)}
+        places = dict(zip(parameters, range(len(parameters)), strict=True))
         defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
         plan = [
             (places.get(name), NAMES.get(rule, name), rule, RULES[rule], axes)
-            for name, (*axes, rule) in ((name, text.split()) for name, text in rules.items())
+            for name, (*axes, rule) in split.items()
         ]
 
         @functools.wraps(function)
