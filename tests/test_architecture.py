@@ -1,7 +1,6 @@
 """The house rules: imports run one way, starts are light, public names are documented."""
 
 import ast
-import importlib
 import re
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from mnist_course.chapters import ROOT
-from mnist_course.errors import CourseError
 
 PACKAGE = ROOT / "mnist_course"
 # What starts quickly: the command line and numpy's side of the course.
@@ -32,21 +30,6 @@ def test_imports_run_downward_only():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     linter = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert linter.returncode == 0, linter.stdout
-
-
-def test_every_error_belongs_to_the_family():
-    for path in _modules():
-        if path.name != "__main__.py":  # it would run the program
-            importlib.import_module(f"mnist_course.{_name(path)}")
-    strangers = {c for c in _below(Exception) if c.__module__.startswith("mnist_course")}
-    strangers -= {CourseError, *_below(CourseError)}
-    assert {c.__name__ for c in strangers if not c.__name__.startswith("_")} == set()
-
-
-def _below(parent):
-    for child in parent.__subclasses__():
-        yield child
-        yield from _below(child)
 
 
 @pytest.mark.parametrize("module", LIGHT)

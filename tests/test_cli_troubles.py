@@ -29,7 +29,7 @@ HEARTS = {
     "results": (["results"], "mnist_course.results.load_results"),
     "exercises": (["exercises"], "mnist_course.exercises.solved.solved_exercises"),
     "predict": (["predict", "x.png"], "mnist_course.recognizer.Recognizer"),
-    "weights": (["weights", "x.pt"], "mnist_course.recognizer.recognizer.find_weights"),
+    "weights": (["weights", "x.pt"], "mnist_course.recognizer.find_weights"),
     "doctor": (["doctor", "a:b"], "mnist_course.doctor.load_program"),
     "config": (["config"], "mnist_course.data.cache_dir"),
 }

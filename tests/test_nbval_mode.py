@@ -1,5 +1,6 @@
 """The comparison of stored outputs: strict where it can be, near where it must be, never blind."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,6 @@ import nbformat
 import pytest
 
 from mnist_course.chapters import ROOT
-from mnist_course.chapters.notebooks import executed_on
 from tests.nbval_mode import agree, tolerances
 
 
@@ -106,7 +106,24 @@ from tests import nbval_mode
 digits = nbval_mode.load_data()
 nbval_mode.load_data = lambda: dataclasses.replace(digits, source="MNIST")
 """
-OTHER = executed_on() | {"cpu": "of another kind"}
+HERE = """
+import json
+from mnist_course.chapters.notebooks import executed_on
+print(json.dumps(executed_on()))
+"""
+
+
+@pytest.fixture(scope="module")
+def here():
+    """What a fresh process says of this machine; another test may have set the threads of this."""
+    command = [sys.executable, "-c", HERE]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def other(here):
+    return here | {"cpu": "of another kind"}
 
 
 @pytest.fixture
@@ -160,9 +177,11 @@ CELLS = [
 ]
 
 
-def test_last_digits_may_differ_on_another_kind_of_processor_and_results_on_none(compare):
+def test_last_digits_may_differ_on_another_kind_of_processor_and_results_on_none(
+    compare, here, other
+):
     cells = [(stored, source, *tags) for stored, source, _, tags in CELLS]
-    for number, kind in enumerate([executed_on(), OTHER, None]):
+    for number, kind in enumerate([here, other, None]):
         marks, status, printed = compare(kind, *cells)
         assert marks == "".join(cell[2][min(number, 1)] for cell in CELLS), printed
         assert status == 1
@@ -173,15 +192,15 @@ def test_last_digits_may_differ_on_another_kind_of_processor_and_results_on_none
         assert ("strictly, all outputs (1 of 1" in said[0]) is (number == 0)
 
 
-def test_a_wrong_tag_is_refused_before_anything_runs(compare):
-    _, status, printed = compare(OTHER, ("82", "print(82)", "nbval-within-much"))
+def test_a_wrong_tag_is_refused_before_anything_runs(compare, other):
+    _, status, printed = compare(other, ("82", "print(82)", "nbval-within-much"))
     assert status == 4
     assert "01_tiny.ipynb::Cell 0: the tag nbval-within-much must end in a number" in printed
 
 
-def test_copies_are_not_compared_and_an_endless_cell_is_stopped(compare, tmp_path):
+def test_copies_are_not_compared_and_an_endless_cell_is_stopped(compare, here, tmp_path):
     (tmp_path / "01_tiny.yours.ipynb").write_text("what a learner keeps")
     limit = "nbval_mode.CELL_SECONDS = 1\n"
-    marks, status, printed = compare(executed_on(), ("0.5", "while True: pass"), more=limit)
+    marks, status, printed = compare(here, ("0.5", "while True: pass"), more=limit)
     assert (marks, status) == ("F", 1)
     assert "Timeout of 1 seconds exceeded" in printed

@@ -55,7 +55,7 @@ MOST_SECONDS = 600.0  # of a whole download, however many mirrors it takes
 MAX_REDIRECTS = 5
 
 
-class _MirrorError(Exception):
+class _MirrorError(CourseError):
     """A mirror answered, and not with the file."""
 
 
