@@ -125,11 +125,7 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
 @click.option("--device", help="Instead of the one in MNIST_COURSE_DEVICE, or of the best.")
 @click.option(
-    "--valid",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Set so many training digits aside and measure those, to choose by; the test digits are "
-    "then left alone.",
+    "--valid", type=click.IntRange(min=0), default=0, help="Training digits to set aside."
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep the run in FILE, so that it survives.")
 @click.option("--resume", is_flag=True, help="Go on from FILE; begin anew if there is none.")
@@ -148,9 +144,10 @@ def train(
 ) -> None:
     """Train a network of the course, and print its accuracy on the test digits as the last line.
 
-    The first line says device, seed and data. With --checkpoint the run may be interrupted at any
-    moment, even by a power cut. The same command with --resume goes on from there, and ends with
-    the same weights to the last bit.
+    The first line says device, seed and data. With --valid, so many training digits are set aside
+    and measured, to choose by, and the test digits are left alone. With --checkpoint the run may
+    be interrupted at any moment, even by a power cut. The same command with --resume goes on from
+    there, and ends with the same weights to the last bit.
     """
     if resume and not checkpoint:
         raise click.UsageError("--resume needs --checkpoint FILE")
