@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-idx-data)=
-# # Four files of bytes
+# # 1. Four files of bytes
 #
 # Here are the first sixteen bytes of a file from the 1990s:
 #
@@ -319,7 +319,7 @@ shutil.rmtree(folder)
 #
 # ## Who wrote this?
 #
-# In the early 1990s the American standards institute NIST collected handwriting from two groups: employees of the Census Bureau and high-school students. The employees wrote neatly, the students did not, and NIST had put the neat ones into the training set and the others into the test set. For a fair comparison, LeCun and his colleagues mixed them: half of the training set and half of the test set come from each group, and nobody wrote for both sets {cite}`lecun1998gradient`. (A tutorial says that 250 people wrote the training digits. That counts the students; several hundred employees come on top {cite}`yadav2019cold`.) They scaled each digit into a box of 20×20 pixels and placed it by its center of mass in a field of 28×28. You will do the same to your own handwriting in {ref}`chapter 10 <ch-your-own-digit>`.
+# In the early 1990s the American standards institute NIST collected handwriting from two groups: employees of the Census Bureau and high-school students. The employees wrote neatly, the students did not, and NIST had put the neat ones into the training set and the others into the test set. For a fair comparison, LeCun and his colleagues mixed them: half of the training set and half of the test set come from each group, and nobody wrote for both sets {cite}`lecun1998gradient`. (A tutorial says that 250 people wrote the training digits. That counts the students; several hundred employees come on top {cite}`yadav2019cold`.) They scaled each digit into a box of 20×20 pixels and placed it by its center of mass in a field of 28×28. You will do the same to your own handwriting in {ref}`chapter 11 <ch-your-own-digit>`.
 #
 # The "M" stands for *modified*. Twenty years later Yadav and Bottou rebuilt the data set from NIST's originals, with the 50,000 test digits that had never been distributed {cite}`yadav2019cold`. Classifiers made slightly more mistakes on these than on the famous 10,000, a difference at the edge of chance. Keep that in mind when you read of *99.79 %*.
 #

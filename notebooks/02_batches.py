@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-batches)=
-# # From arrays to batches
+# # 2. From arrays to batches
 #
 # Here are two lines of Python. Both hand out the same 60,000 digits in a random order, 256 at a time (a **batch**), scaled in the same way.
 #

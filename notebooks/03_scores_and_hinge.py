@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-scores-and-hinge)=
-# # Scores, and how wrong they are
+# # 3. Scores, and how wrong they are: a linear classifier
 #
 # A program looks at a photo of a cat. It gives 3.2 points to *cat*, 5.1 to *car* and −1.7 to *frog*. So it is wrong. *How* wrong? We want one number, and then a way to make it smaller.
 #

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-softmax-regression)=
-# # Scores become probabilities
+# # 4. Scores become probabilities: softmax
 #
 # A tutorial trains one layer for ten epochs and prints, as its last line, *train 0.863, test 0.874*. The same layer on the same data gets past 0.92 in half the epochs. What did the tutorial leave on the table, and how would you have seen it?
 #
@@ -636,7 +636,7 @@ if digits.is_mnist:
 assert confidence[worst].min() > 0.3
 
 # %% [markdown]
-# A probability of almost 1, and wrong: the number is called a probability, but nobody has checked yet that it deserves the name. {ref}`Chapter 10 <ch-your-own-digit>` does, before it reads your own handwriting.
+# A probability of almost 1, and wrong: the number is called a probability, but nobody has checked yet that it deserves the name. {ref}`Chapter 11 <ch-your-own-digit>` does, before it reads your own handwriting.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline

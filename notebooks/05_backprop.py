@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-backprop)=
-# # Backwards through the network
+# # 5. Backwards through the network: backpropagation
 #
 # A network that reads digits holds 159,010 numbers. It looks at a five and says "three". Which of the 159,010 should have been different, and by how much?
 #

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-optimizers)=
-# # From gradients to steps
+# # 6. From gradients to steps: optimizers
 #
 # Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Between the smallest and the largest lies a factor of 160. Can all three be right?
 #

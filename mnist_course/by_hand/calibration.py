@@ -15,7 +15,7 @@ from mnist_course.by_hand.losses import cross_entropy
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Find the temperature, 0.2 to 5 in steps of 1 %, for which the loss of these logits is least.
 
-    Shown in: chapter 10. ``logits`` ``(N, K)`` of examples that the model was not trained on, and
+    Shown in: chapter 11. ``logits`` ``(N, K)`` of examples that the model was not trained on, and
     their ``labels`` ``(N,)``. Below 1: the probabilities were too modest; above: too sure.
     """
     candidates = np.geomspace(0.2, 5, 324)
@@ -29,7 +29,7 @@ def reliability(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sort answers ``(N, K)`` into bins by their probability, and see how many of each are right.
 
-    Shown in: chapter 10. Of each bin ``(num_bins,)``: the mean of the largest probability, the
+    Shown in: chapter 11. Of each bin ``(num_bins,)``: the mean of the largest probability, the
     share of right answers (both 0 without answers), and the number of answers.
     """
     largest, right = probs.max(axis=1), probs.argmax(axis=1) == labels  # (N,)
@@ -43,7 +43,7 @@ def reliability(
 def calibration_error(probs: np.ndarray, labels: np.ndarray, num_bins: int = 10) -> float:
     """Return the expected calibration error: how far, on average, confidence is from accuracy.
 
-    Shown in: chapter 10. ``probs`` ``(N, K)``, ``labels`` ``(N,)``. It is 0 if in every bin as
+    Shown in: chapter 11. ``probs`` ``(N, K)``, ``labels`` ``(N,)``. It is 0 if in every bin as
     many answers are right as their probabilities promise.
     """
     confidence, accuracy, counts = reliability(probs, labels, num_bins)

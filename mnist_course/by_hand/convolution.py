@@ -15,7 +15,7 @@ from mnist_course.by_hand.guards import guarded
 def windows(X: np.ndarray, size: int, stride: int = 1) -> np.ndarray:
     """Return every square window of the images ``(B, C, H, W)``, without copying a pixel.
 
-    Shown in: chapter 8. A read-only view ``(B, C, rows, columns, size, size)``, where rows is
+    Shown in: chapter 9. A read-only view ``(B, C, rows, columns, size, size)``, where rows is
     ``(H - size) // stride + 1``, and columns the same of W.
     """
     views = sliding_window_view(X, (size, size), axis=(2, 3))
@@ -28,7 +28,7 @@ def conv2d(
 ) -> np.ndarray:
     """Slide filters over images: at every place the weighted sum of a window, plus a bias.
 
-    Shown in: chapter 8. ``X`` ``(B, C, H, W)`` between ``padding`` zeros, ``W`` ``(O, C, k, k)``
+    Shown in: chapter 9. ``X`` ``(B, C, H, W)`` between ``padding`` zeros, ``W`` ``(O, C, k, k)``
     and ``b`` ``(O,)`` give ``(B, O, rows, columns)``. The filters are not turned round, as in
     every library of deep learning; mathematicians call this a cross-correlation.
     """
@@ -42,6 +42,6 @@ def conv2d(
 def max_pool2d(X: np.ndarray, size: int) -> np.ndarray:
     """Keep the largest number of every ``size`` × ``size`` block of ``X`` ``(B, C, H, W)``.
 
-    Shown in: chapter 8. ``(B, C, H // size, W // size)``: what is left over is dropped.
+    Shown in: chapter 9. ``(B, C, H // size, W // size)``: what is left over is dropped.
     """
     return windows(X, size, stride=size).max(axis=(4, 5))

@@ -5,7 +5,7 @@ kept its proportions, and placed the box by its center of mass in a field of 28Ã
 do the same. They are specified down to the rounding, because the draw-a-digit page has the same
 steps in JavaScript and must arrive at the same pixels.
 
-Taught in: chapter 10, "Your own digit".
+Taught in: chapter 11, "Your own digit".
 """
 
 import math

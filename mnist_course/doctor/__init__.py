@@ -1,6 +1,6 @@
 """The doctor: examine a training program that does not learn, and say what is wrong with it.
 
-Taught in: chapter 11, "It does not learn". What chapters use is handed on, and loaded when it is
+Taught in: chapter 12, "It does not learn". What chapters use is handed on, and loaded when it is
 asked for.
 """
 

@@ -1,209 +1,153 @@
-"""What the checks of chapter 9, "A run that survives", accept."""
+"""What the checks of chapter 9, "Images are not vectors", accept."""
 
-import io
-import itertools
-import os
-import random
-import tempfile
-from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
-import torch
 
-from mnist_course.exercises.expect import call
+from mnist_course.by_hand.convolution import conv2d, windows
+from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
-from mnist_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
-in_data("09.size", "09.velocity", "09.loader")
-
-
-def _seed(function: Any, seed: int, step: int) -> int:
-    """Return the seed that the learner's function makes, as a whole number."""
-    value = call(function, seed, step)
-    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)) and np.size(value) == 1:
-        value = value.item()
-    if type(value) is not int:
-        raise Wrong(f"a seed is a whole number, got {value!r}: use int(...) or //")
-    if not 0 <= value < 2**32:
-        raise Wrong(f"my_step_seed({seed}, {step}) is {value}, not from 0 to 2**32 - 1")
-    return value
+in_data("09.size", "09.count", "09.frame", "09.unpooled")
 
 
-@exercise("09.seeds")
-def seeds(answer: Any) -> None:
-    runs = [(seed, step) for seed in (0, 1, 2, 11, 12, 1000) for step in range(400)]
-    runs += [(seed, step) for seed in (0, 1, 2, 1000) for step in (999, 1000, 1001, 100_000)]
-    runs += [(seed, step) for seed in (10_000, 65_536) for step in (1, 23, 65_536, 1_000_000)]
-    first: dict[int, tuple[int, int]] = {}
-    for seed, step in runs:
-        value = _seed(answer, seed, step)
-        other = first.setdefault(value, (seed, step))
-        if other != (seed, step):
-            both = f"run {other[0]}, step {other[1]} and run {seed}, step {step}"
-            raise Wrong(f"{both} both get {value}")
-    random.seed(random.random())
-    torch.rand(3)
-    for run in runs[:50]:
-        if first.get(_seed(answer, *run)) != run:
-            raise Wrong(f"my_step_seed{run} is another number when it is asked again")
-    _expect_no_march(answer)
+def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Slide one kernel over one picture."""
+    return conv2d(image[None, None], kernel[None, None], np.zeros(1))[0, 0]
 
 
-def _expect_no_march(function: Any) -> None:
-    """Refuse neighbors that are shifted copies of each other: two such runs walk in step."""
-    gaps: set[int] = set()
-    for seed in (0, 1, 2):
-        row = [_seed(function, seed, step) for step in range(40)]
-        gaps |= {(b - a) % 2**32 for a, b in itertools.pairwise(row)}
-    far = _collision(function, gaps.pop()) if len(gaps) == 1 else None
-    if far:
-        raise Wrong(far)
+@exercise("09.merge")
+def merge(answer: Any) -> None:
+    rng = np.random.default_rng(8)
+    for sizes in ((3, 3), (3, 5), (2, 3)):
+        first, second = (rng.normal(size=(k, k)) for k in sizes)
+        size = sum(sizes) - 1
+        expected = np.zeros((size, size))
+        for (i, j), weight in np.ndenumerate(second):
+            expected[i : i + sizes[0], j : j + sizes[0]] += weight * first
+        padded = np.pad(first, sizes[1] - 1)
+        slips = [
+            (expected[::-1, ::-1], "that is the merged kernel turned by 180 degrees"),
+            (_correlate(padded, second), "the one kernel has to be turned before it slides"),
+            (_correlate(padded, second)[::-1, ::-1], "only one kernel is turned, not the result"),
+        ]
+        if sizes[0] == sizes[1]:
+            plain = "two layers in a row are no sum and no product of weights; the result is larger"
+            slips += [(first + second, plain), (first * second, plain), (first @ second, plain)]
+        expect_array(call(answer, first, second), expected, slips=slips)
 
 
-def _collision(function: Any, stride: int) -> str | None:
-    """Look for a collision of a seed that grows by ``stride`` with every step."""
-    start = {seed: _seed(function, seed, 0) for seed in range(200)}
-    for seed in range(1, 200):
-        distance = (start[seed] - start[0]) % 2**32
-        steps, left = divmod(distance, stride) if stride else (0, 1)
-        if not left and 0 < steps <= 10_000_000 and _seed(function, 0, steps) == start[seed]:
-            return f"run 0, step {steps} and run {seed}, step 0 get the same seed"
-    return None
+def _pixel_gradient(dZ: np.ndarray, X: np.ndarray, W: np.ndarray, flip: bool) -> np.ndarray:
+    """Add up what every pixel got through every place of the kernel, or of the turned one."""
+    k, dX = W.shape[-1], np.zeros_like(X)
+    for i, j in np.ndindex(k, k):
+        weight = W[:, :, k - 1 - i, k - 1 - j] if flip else W[:, :, i, j]
+        part = np.einsum("bors,oc->bcrs", dZ, weight)
+        dX[:, :, i : i + dZ.shape[2], j : j + dZ.shape[3]] += part
+    return dX
 
 
-NEW = b"new, all of it"
+@exercise("09.gradient")
+def gradient(answer: Any) -> None:
+    rng = np.random.default_rng(88)
+    for batch, channels, filters, k in ((2, 3, 4, 3), (1, 1, 1, 2), (3, 2, 5, 1)):
+        X = rng.normal(size=(batch, channels, 6, 7))
+        W = rng.normal(size=(filters, channels, k, k))
+        dZ = rng.normal(size=(batch, filters, 7 - k, 8 - k))
+        got = call(answer, dZ, X, W)
+        if not isinstance(got, (tuple, list)) or len(got) != 3:
+            raise Wrong("return three things: dX, dW and db")
+        dX, unturned = _pixel_gradient(dZ, X, W, flip=False), _pixel_gradient(dZ, X, W, flip=True)
+        dW = np.einsum("bors,bcrsij->ocij", dZ, windows(X, k))
+        mean = "the mean over the batch is in dZ already; add up"
+        dX_slips = [(unturned, "turn the kernel by 180 degrees"), (dX / batch, mean)]
+        dW_slips = [
+            (dW / batch, mean),
+            (dW[:, :, ::-1, ::-1], "here nothing is turned"),
+            (dW.transpose(1, 0, 2, 3), "W has one row per output channel: (O, C, k, k)"),
+        ]
+        db_slips = [
+            (dZ.mean(axis=(0, 2, 3)), "a bias acts at every place: add up, no mean"),
+            (dZ.sum(axis=0), "one number per filter: add over the places, too"),
+            (dZ.sum(axis=(2, 3)), "add over the batch, too"),
+        ]
+        right = {"dX": dX, "dW": dW, "db": dZ.sum(axis=(0, 2, 3))}
+        all_slips = (dX_slips, dW_slips, db_slips)
+        for (name, expected), slips, value in zip(right.items(), all_slips, got, strict=True):
+            try:
+                expect_array(value, expected, slips=slips)
+            except Wrong as wrong:
+                raise Wrong(f"{name}: {wrong}") from None
 
 
-class _Writer:
-    """What is handed to the learner's function as ``write``, and what it saw meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.seen: list[bytes] = []  # in the file while it was being written
-        self.renamed: list[bytes] = []  # in what was moved over it
-
-    def good(self, file: Any) -> None:
-        file.write(NEW[:5])
-        file.flush()
-        self.seen.append(self.path.read_bytes() if self.path.exists() else b"")
-        file.write(NEW[5:])
-
-    def bad(self, file: Any) -> None:
-        file.write(b"half")
-        file.flush()
-        raise MemoryError("in the middle")
-
-    def watched(self, real: Any) -> Any:
-        def move(source: Any, target: Any, **options: Any) -> Any:
-            self.renamed.append(Path(source).read_bytes())
-            return real(source, target, **options)
-
-        return move
+def _shuffled_pixels() -> np.ndarray:
+    """Return smooth pictures ``(300, 64)`` whose pixels have lost their places; 5 and 40 rest."""
+    rng = np.random.default_rng(808)
+    images = rng.normal(size=(300, 9, 9))
+    smooth = images[:, :-1, :-1] + images[:, 1:, :-1] + images[:, :-1, 1:] + images[:, 1:, 1:]
+    pixels = smooth.reshape(300, 64) * rng.uniform(0.2, 5.0, 64) + rng.normal(size=64)
+    pixels = pixels[:, rng.permutation(64)]
+    pixels[:, [5, 40]] = [0.0, 2.5]
+    return pixels
 
 
-def _expect_new(answer: Any, path: Path) -> None:
-    """Judge a write that goes well."""
-    writer = _Writer(path)
-    with (
-        mock.patch("os.replace", writer.watched(os.replace)),
-        mock.patch("os.rename", writer.watched(os.rename)),
-    ):
-        try:
-            _call_save(answer, path, writer.good)
-        except FileNotFoundError:
-            raise Wrong(
-                "a file was missing: after the rename nothing has the other name any more; "
-                "unlink(missing_ok=True) does not mind"
-            ) from None
-    if not writer.seen:
-        raise Wrong("your function did not call write")
-    if path.read_bytes() != NEW:
-        raise Wrong(f"afterwards the file holds {path.read_bytes()!r}, not what was written")
-    if writer.renamed and writer.renamed[-1] != NEW:
-        raise Wrong("you renamed it before all of it was written: close or flush the file first")
-    if writer.seen[0] != b"old":
-        raise Wrong("while it was being written, the old file was not there any more")
+ALIVE = np.setdiff1d(np.arange(64), [5, 40])  # the pixels that change
 
 
-def _expect_old(answer: Any, path: Path) -> None:
-    """Judge a write that fails in the middle."""
-    try:
-        _call_save(answer, path, _Writer(path).bad)
-    except MemoryError:
-        pass
-    else:
-        raise Wrong("write raised an error, and the caller did not hear of it")
-    if not path.exists() or path.read_bytes() != NEW:
-        raise Wrong("when write fails in the middle, the old file must stay as it was")
-    rest = [found.name for found in path.parent.iterdir() if found != path]
-    if rest:
-        raise Wrong(f"when write fails, {rest[0]} is left beside the file: use try and finally")
+def _partners(picked: np.ndarray) -> np.ndarray:
+    """Return a partner for each of the 64 pixels: the picked one of those that are alive, or -1."""
+    table = np.full(64, -1)
+    table[ALIVE] = ALIVE[picked]
+    return table
 
 
-@exercise("09.write")
-def write(answer: Any) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path, fresh = Path(folder) / "run.pt", Path(folder) / "first.pt"
-        path.write_bytes(b"old")
-        _expect_new(answer, path)
-        _expect_old(answer, path)
-        _call_save(answer, fresh, _Writer(fresh).good)
-        if not fresh.exists() or fresh.read_bytes() != NEW:
-            raise Wrong("it must work, too, when there is no old file yet")
+def _of_the_constant(expected: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """Return what comes of pixels that never change, whose correlations are NaN."""
+    short, blank = expected.copy(), expected.copy()
+    short[[5, 40]], blank[40] = 0, 0
+    constant = np.isin(np.arange(64), [5, 40])
+    nan = "argmax takes NaN for the largest: leave the pixels that never change out first"
+    return [
+        (short, "a pixel that never changes has no partner: -1"),
+        (np.where(constant, 0, 5), nan),
+        (np.where(constant, -1, 5), nan),
+        (blank, "a pixel may stay the same at another value than 0: look at its spread"),
+        (
+            np.where(constant, -1, np.searchsorted(ALIVE, expected)),
+            "you left the constant pixels out and did not count them: number all of them",
+        ),
+    ]
 
 
-def _call_save(function: Any, path: Path, write: Any) -> None:
-    """Call the learner's function, which need not return anything."""
-
-    def returning(path: Path, write: Any) -> Any:
-        result = function(path, write)
-        return result if result is ... else True
-
-    if not callable(function):
-        call(function)  # says so
-    call(returning, path, write)
-
-
-@exercise("09.forge")
-def forge(answer: Any) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run.pt"
-        for number in range(3):
-            weight = torch.arange(1.0, 7.0 + number)
-            save_checkpoint(path, {"model": {"weight": weight}, "step": 40 + number})
-            good = path.read_bytes()
-            forged = call(answer, good)
-            if isinstance(forged, io.BytesIO):
-                forged = forged.getvalue()
-            if not isinstance(forged, (bytes, bytearray)):
-                raise Wrong(f"expected bytes, got {type(forged).__name__}")
-            if forged == good:
-                raise Wrong("these are the same bytes as before")
-            path.write_bytes(forged)
-            _expect_forged(path, weight, step=40 + number)
-            path.unlink()
-
-
-def _expect_forged(path: Path, weight: torch.Tensor, step: int) -> None:
-    """Make sure that the file loads, and differs from the genuine one in the sign of the weight."""
-    try:
-        content = load_checkpoint(path)
-    except CheckpointError as error:
-        reason, hint = str(error).split(": ")[-1].split(". ")[0], ""
-        if "written by torch.save" in reason:
-            hint = "; seal it as the page seals the greeting"
-        elif "checksum" in reason:
-            hint = "; the seal is the SHA-256 of all bytes before it, in 64 digits"
-        raise Wrong(f"load_checkpoint noticed: {reason}{hint}") from None
-    model = content.get("model")
-    if not isinstance(model, dict) or not isinstance(model.get("weight"), torch.Tensor):
-        raise Wrong('it loads, but holds no content["model"]["weight"] any more')
-    if torch.equal(model["weight"], weight):
-        raise Wrong("it loads, but the weights are as before")
-    if not torch.equal(model["weight"], -weight):
-        raise Wrong("it loads, but not every weight has the opposite sign of before")
-    if content.get("step") != step:
-        raise Wrong("a good forger leaves everything else as it was; the step is gone")
+@exercise("09.neighbors")
+def neighbors(answer: Any) -> None:
+    pixels = _shuffled_pixels()
+    correlation, covariance = np.corrcoef(pixels[:, ALIVE].T), np.cov(pixels[:, ALIVE].T)
+    least, itself = _partners(correlation.argmin(axis=1)), _partners(np.arange(62))
+    for table in (correlation, covariance):
+        np.fill_diagonal(table, -np.inf)
+    expected = _partners(correlation.argmax(axis=1))
+    plain = _partners(covariance.argmax(axis=1))
+    diagonal = "every pixel is most correlated with itself; leave the diagonal out"
+    got = as_array(call(answer, pixels))
+    if got.shape == (300,):
+        raise Wrong(
+            "that is one number per picture; np.corrcoef takes one row per pixel, so transpose"
+        )
+    if got.dtype.kind not in "iu" and got.shape == (64,) and not (got == got.round()).all():
+        raise Wrong("return whole numbers, the index of a pixel for each pixel")
+    expect_array(
+        got,
+        expected,
+        atol=0,
+        rtol=0,
+        slips=[
+            (itself, diagonal),
+            (np.where(itself < 0, 0, itself), diagonal),
+            (np.arange(64), diagonal),
+            (least, "that is the least correlated one"),
+            (plain, "that is the covariance: divide by both standard deviations"),
+            *_of_the_constant(expected),
+        ],
+    )

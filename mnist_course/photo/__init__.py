@@ -1,6 +1,6 @@
 """From any picture of one digit to 28×28 pixels in MNIST's form, or a refusal with its reason.
 
-Taught in: chapter 10. What chapters use is handed on, and loaded when it is first asked for.
+Taught in: chapter 11. What chapters use is handed on, and loaded when it is first asked for.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
 """Somebody's hand: digits drawn stroke by stroke, or MNIST's in another size and with another pen.
 
-Used in: chapter 10, "Your own digit", and in `scenes`.
+Used in: chapter 11, "Your own digit", and in `scenes`.
 """
 
 import itertools

@@ -3,7 +3,7 @@
 Whatever is wrong with a file, the answer is a `PhotoError` that names it and says what to do,
 within two seconds and a bounded amount of memory.
 
-Taught in: chapter 10, "Your own digit".
+Taught in: chapter 11, "Your own digit".
 """
 
 from __future__ import annotations

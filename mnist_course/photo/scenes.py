@@ -3,9 +3,9 @@
 The photographs of the course are made here and not collected: whoever makes a picture knows the
 right answer, and can change one thing at a time. The digits are MNIST's, or drawn stroke by stroke
 (`handwriting`); `make_scene` puts one on paper and photographs it. The kinds are those that
-chapter 10 shows; the tests have more.
+chapter 11 shows; the tests have more.
 
-Used in: chapter 10, "Your own digit".
+Used in: chapter 11, "Your own digit".
 """
 
 import io

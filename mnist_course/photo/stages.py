@@ -5,7 +5,7 @@ estimated everywhere, so that shadow, color and uneven light fall out of the com
 lines are taken out; what belongs to one digit is kept. The rest is what MNIST's makers did, see
 `mnist_form`. Every stage is kept, to be looked at. What cannot be read is refused with a reason.
 
-Taught in: chapter 10, "Your own digit".
+Taught in: chapter 11, "Your own digit".
 """
 
 import math

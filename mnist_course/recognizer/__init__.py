@@ -1,6 +1,6 @@
 """A trained network that answers with numpy alone, how sure it is, and how its weights are made.
 
-Taught in: chapter 10. What chapters use is handed on, and loaded when it is first asked for.
+Taught in: chapter 11. What chapters use is handed on, and loaded when it is first asked for.
 """
 
 import lazy_loader

@@ -4,7 +4,7 @@ The network that comes with the package was trained by the course (`Recognizer.a
 and is stored as plain arrays, which cannot run code when they are opened. Answering takes numpy
 only, so that nobody waits for torch.
 
-Taught in: chapter 10, "Your own digit".
+Taught in: chapter 11, "Your own digit".
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """From batches to a trained network: the loop and its guards, networks, recipes, checkpoints.
 
-Taught in: chapters 4 and 7 to 9. What chapters use is handed on, and loaded when it is asked for.
+Taught in: chapters 4 and 7 to 10. What chapters use is handed on, and loaded when it is asked for.
 """
 
 import lazy_loader

@@ -2,7 +2,7 @@
 
 torchvision's transforms (v2) turn and shift all images of a batch alike; these give each its own.
 
-Taught in: chapter 8, "Images are not vectors".
+Taught in: chapter 9, "Images are not vectors".
 """
 
 import math
@@ -71,7 +71,7 @@ class RandomAffine:
 
 @dataclass(frozen=True)
 class Elastic:
-    """Bend every image of a batch a little, differently everywhere, as a hand does (chapter 10).
+    """Bend every image of a batch a little, differently everywhere, as a hand does (chapter 11).
 
     A coarse grid of random displacements is interpolated to one displacement per pixel
     (the idea is that of Simard, Steinkraus & Platt, 2003, who smooth a fine grid instead).
@@ -114,7 +114,7 @@ class Elastic:
 
 @dataclass(frozen=True)
 class StrokeWidth:
-    """Make some strokes of a batch thicker and some thinner, as pens differ (chapter 10).
+    """Make some strokes of a batch thicker and some thinner, as pens differ (chapter 11).
 
     Works on images of twice the size, where a 3×3 window adds or takes about one pixel of the
     original stroke's width, and blends the result with the image itself.
@@ -156,7 +156,7 @@ class StrokeWidth:
 
 @dataclass(frozen=True)
 class Ink:
-    """Change how dark ink is, and how sharp its edge, as pens and cameras do (chapter 10).
+    """Change how dark ink is, and how sharp its edge, as pens and cameras do (chapter 11).
 
     Attributes
     ----------
@@ -221,7 +221,7 @@ class Chain:
 
 
 def nudge(X: torch.Tensor) -> torch.Tensor:
-    """Move a whole batch by -1, 0 or 1 pixels in each direction; chapter 7 shows it.
+    """Move a whole batch by -1, 0 or 1 pixels in each direction; chapter 8 shows it.
 
     Random numbers come from torch's global generator of the CPU.
 

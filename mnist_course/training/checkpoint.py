@@ -3,7 +3,7 @@
 A checkpoint is what `torch.save` writes, a zip archive, with the SHA-256 of all of it as the
 archive's comment. `torch.load` opens it as any other; `load_checkpoint` verifies it first.
 
-Taught in: chapter 9, "A run that survives".
+Taught in: chapter 10, "A run that survives".
 """
 
 import contextlib
@@ -155,7 +155,7 @@ def fingerprint(model: nn.Module) -> str:
 
     Notes
     -----
-    Shown in: chapter 9.
+    Shown in: chapter 10.
     """
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():

@@ -1,6 +1,6 @@
 """Keep a run in a file while it goes on: load it, save it, and wait with Ctrl-C for a whole step.
 
-Taught in: chapter 9, "A run that survives".
+Taught in: chapter 10, "A run that survives".
 """
 
 from __future__ import annotations

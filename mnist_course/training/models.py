@@ -3,7 +3,7 @@
 Every function returns a new model with random weights that maps ``(B, 1, 28, 28)`` images to
 ``(B, 10)`` logits: scores, not probabilities; the softmax is part of the loss.
 
-Taught in: chapters 4, 7 and 8.
+Taught in: chapters 4, 7, 8 and 9.
 """
 
 from itertools import pairwise
@@ -88,7 +88,7 @@ def mlp(dropout: float = 0.2) -> nn.Sequential:
 
 
 def two_conv_cnn() -> nn.Sequential:
-    """Return a tutorial's convolutional network: two convolutions, two dense layers (chapter 8).
+    """Return a tutorial's convolutional network: two convolutions, two dense layers (chapter 9).
 
     The tutorial ends in a ``log_softmax`` and then uses a loss that applies it again, which
     changes nothing (the logarithm of a softmax is its own log-softmax). Here it ends in logits.
@@ -112,7 +112,7 @@ def two_conv_cnn() -> nn.Sequential:
 
 
 def small_cnn(channels: tuple[int, int, int] = (16, 32, 64)) -> nn.Sequential:
-    """Return the course's small convolutional network, quick to train and to run (chapter 8).
+    """Return the course's small convolutional network, quick to train and to run (chapter 9).
 
     Parameters
     ----------

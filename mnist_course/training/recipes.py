@@ -1,6 +1,6 @@
 """How each network of the course is trained: one recipe per row of the results page.
 
-Taught in: chapters 4, 7 and 8.
+Taught in: chapters 4, 7, 8 and 9.
 """
 
 from collections.abc import Callable, Iterable

@@ -2,7 +2,7 @@
 
 Whoever resumes a run with something else is making another run.
 
-Taught in: chapter 9, "A run that survives".
+Taught in: chapter 10, "A run that survives".
 """
 
 from __future__ import annotations

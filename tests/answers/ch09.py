@@ -1,213 +1,225 @@
 """Chapter 9: answers that must be accepted, and slips that must not."""
 
-import hashlib
-import io
-import os
-import random
-import zlib
-
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from mnist_course.files import atomic_write
-
-
-def _hashed(seed, step):
-    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:4], "big")
+PAPER = -0.1307 / 0.3081
 
 
-def _sequence(seed, step):
-    return np.random.SeedSequence((seed, step)).generate_state(1)[0]
+def _merge(first, second):
+    size = len(first) + len(second) - 1
+    merged = np.zeros((size, size))
+    for i in range(len(first)):
+        for j in range(len(first)):
+            merged[i : i + len(second), j : j + len(second)] += first[i, j] * second
+    return merged
 
 
-def _crc(seed, step):
-    return zlib.crc32(seed.to_bytes(8, "big") + step.to_bytes(8, "big"))
+def _merge_in_torch(first, second):
+    first, second = (torch.tensor(kernel, dtype=torch.float32) for kernel in (first, second))
+    turned = second.flip(0, 1)[None, None]
+    return F.conv2d(first[None, None], turned, padding=len(second) - 1)[0, 0]
 
 
-def _with_draws(seed, step):
-    return random.Random(f"{seed} {step}").randrange(2**32)
+def _merge_unturned(first, second):
+    first, second = torch.tensor(first), torch.tensor(second)
+    return F.conv2d(first[None, None], second[None, None], padding=len(second) - 1)[0, 0]
 
 
-def _safely(path, write):
-    part = path.with_name("." + path.name)
-    try:
-        with open(part, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _spark(first, second):
+    size = len(first) + len(second) - 1
+    picture = torch.zeros(1, 1, 2 * size - 1, 2 * size - 1, dtype=torch.float64)
+    picture[..., size - 1, size - 1] = 1
+    for kernel in (first, second):
+        picture = F.conv2d(picture, torch.tensor(kernel)[None, None])
+    return picture[0, 0].numpy()
 
 
-def _with_package(path, write):
-    with atomic_write(path) as file:
-        write(file)
-    return path
+def _autograd(dZ, X, W, dtype=torch.float64):
+    X, W = (torch.tensor(a, dtype=dtype, requires_grad=True) for a in (X, W))
+    b = torch.zeros(len(W), dtype=dtype, requires_grad=True)
+    F.conv2d(X, W, b).backward(torch.tensor(dZ, dtype=dtype))
+    return X.grad, W.grad, b.grad
 
 
-def _in_memory(path, write):
-    buffer = io.BytesIO()
-    write(buffer)
-    _safely(path, lambda file: file.write(buffer.getvalue()))
+def _in_numpy(dZ, X, W):
+    return [gradient.numpy() for gradient in _autograd(dZ, X, W)]
 
 
-def _over_it(path, write):
-    with open(path, "wb") as file:
-        write(file)
+def _changed(**changes):
+    """Return the right gradients with some of them changed."""
+
+    def gradients(dZ, X, W):
+        found = dict(zip(("dX", "dW", "db"), _in_numpy(dZ, X, W), strict=True))
+        found |= {name: change(found[name], dZ) for name, change in changes.items()}
+        return tuple(found.values())
+
+    return gradients
 
 
-def _deletes_first(path, write):
-    path.unlink(missing_ok=True)
-    _safely(path, write)
+def _unturned(dZ, X, W):
+    dX = F.conv_transpose2d(torch.tensor(dZ), torch.tensor(W).flip(2, 3))
+    return (dX, *_autograd(dZ, X, W)[1:])
 
 
-def _leaves_half(path, write):
-    part = path.with_name(path.name + ".part")
-    with open(part, "wb") as file:
-        write(file)
-    part.replace(path)
+def _partners(pixels, diagonal=-2.0, constant=-1, pick=np.argmax, table=np.corrcoef):
+    pixels = np.asarray(pixels, dtype=float)
+    alive = np.flatnonzero(pixels.std(axis=0) > 0)
+    closeness = table(pixels[:, alive].T)
+    np.fill_diagonal(closeness, diagonal)
+    found = np.full(pixels.shape[1], constant)
+    found[alive] = alive[pick(closeness, axis=1)]
+    return found
 
 
-def _swallows(path, write):
-    try:
-        _safely(path, write)
-    except MemoryError:
-        return None
+def _partners_in_torch(pixels):
+    X = torch.tensor(pixels)
+    X = X - X.mean(dim=0)
+    norm = X.norm(dim=0)
+    known = norm > 1e-6
+    closeness = (X.T @ X) / (norm[:, None] * norm).clamp(min=1e-9)
+    closeness[:, ~known] = -9
+    closeness.fill_diagonal_(-9)
+    return torch.where(known, closeness.argmax(dim=1), -1)
 
 
-def _renames_half(path, write):
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            write(file)
-    finally:
-        part.replace(path)
+def _numbered_anew(pixels):
+    pixels = np.asarray(pixels, dtype=float)
+    alive = np.flatnonzero(pixels.std(axis=0) > 0)
+    closeness = np.corrcoef(pixels[:, alive].T)
+    np.fill_diagonal(closeness, -2)
+    found = np.full(pixels.shape[1], -1)
+    found[alive] = closeness.argmax(axis=1)
+    return found
 
 
-def _renames_before_it_is_flushed(path, write):
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            write(file)
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _with_nan(pixels):
+    with np.errstate(all="ignore"):
+        closeness = np.corrcoef(np.asarray(pixels).T)
+    np.fill_diagonal(closeness, -2)
+    return closeness.argmax(axis=1)  # argmax takes NaN for the largest
 
 
-def _unlinks_what_is_gone(path, write):
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            write(file)
-        part.replace(path)
-    finally:
-        part.unlink()
-
-
-def _needs_an_old_file(path, write):
-    path.stat()
-    _safely(path, write)
-
-
-def _forge(change, seal=True):
-    def forge(data):
-        content = torch.load(io.BytesIO(data), weights_only=True)
-        content = change(content)
-        archive = io.BytesIO()
-        torch.save(content, archive)
-        if not seal:
-            return archive.getvalue()
-        body = archive.getvalue()[:-2] + (71).to_bytes(2, "little")
-        return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
-
-    return forge
-
-
-def _negate(content):
-    content["model"]["weight"] *= -1
-    return content
-
-
-def _negate_new(content):
-    return {"model": {"weight": -content["model"]["weight"]}, "step": content["step"]}
-
-
-def _flip_signs_in_place(data):
-    """Change the bytes themselves, as one could without torch."""
-    data = bytearray(data)
-    weight = torch.load(io.BytesIO(bytes(data)), weights_only=True)["model"]["weight"].numpy()
-    place = data.find(weight.tobytes())
-    data[place : place + weight.nbytes] = (-weight).tobytes()
-    data[-64:] = hashlib.sha256(data[:-71]).hexdigest().encode()
-    return bytes(data)
-
-
-def _old_seal(data):
-    data = bytearray(data)
-    weight = torch.load(io.BytesIO(bytes(data)), weights_only=True)["model"]["weight"].numpy()
-    place = data.find(weight.tobytes())
-    data[place : place + weight.nbytes] = (-weight).tobytes()
-    return bytes(data)
+def _plain_corrcoef(pixels, diagonal=None, clean=False, dead=False, axis=1):
+    """Return what a first try gives, with the pixels that never change left in."""
+    pixels = np.asarray(pixels)
+    with np.errstate(all="ignore"):
+        closeness = np.corrcoef(pixels.T if axis else pixels)
+    if clean:
+        closeness = np.nan_to_num(closeness)
+    if diagonal is not None:
+        np.fill_diagonal(closeness, diagonal)
+    found = closeness.argmax(axis=1)
+    if dead:
+        found[pixels.max(axis=0) == 0] = -1
+    return found
 
 
 RIGHT = {
-    "09.size": [3 * 50_890 * 4, 610_680.0, np.int64(610_680), torch.tensor(610_680)],
-    "09.velocity": [[0.1, 22], (0.1, 22.0), np.array([0.1, 22]), torch.tensor([0.1, 22.0])],
-    "09.loader": ["b", "B", "(b)", "b)"],
-    "09.seeds": [_hashed, _sequence, _crc, _with_draws],
-    "09.write": [_safely, _with_package, _in_memory],
-    "09.forge": [_forge(_negate), _forge(_negate_new), _flip_signs_in_place],
+    "09.size": [7, 7.0, np.int64(7), torch.tensor(7), [7]],
+    "09.count": [18_496, 18_496.0, np.array([18_496]), torch.tensor(18_496)],
+    "09.frame": [4 / 9 * PAPER, -0.188, -0.1885, np.float32(-0.18853), torch.tensor([-0.1885])],
+    "09.unpooled": [55_034, 55_034.0, np.int64(55_034), torch.tensor([55_034])],
+    "09.merge": [
+        _merge,
+        _merge_in_torch,
+        lambda first, second: _spark(first, second)[::-1, ::-1],
+        lambda first, second: _merge(first, second).tolist(),
+        lambda first, second: _merge(second, first),
+    ],
+    "09.gradient": [
+        _autograd,
+        _in_numpy,
+        lambda dZ, X, W: _autograd(dZ, X, W, torch.float32),
+        _changed(db=lambda db, dZ: db.tolist()),
+    ],
+    "09.neighbors": [
+        _partners,
+        _partners_in_torch,
+        lambda pixels: _partners(pixels).tolist(),
+        lambda pixels: _partners(pixels).astype(float),
+        lambda pixels: _partners(np.float32(pixels)),
+    ],
 }
+
 WRONG = {
-    "09.size": [203_560, 407_120, 152_670, 814_240, 1_221_360, 50_890, "610680", [610_680] * 2],
-    "09.velocity": [
-        [0.1, 21],
-        [0.1, 21.8543],
-        [1, 22],
-        [0.9, 22],
-        [10, 22],
-        [0.1, 10],
-        [22, 0.1],
-        0.1,
-        [0.1, 23],
-        [float("nan"), 22],
+    "09.size": [14, 6, 6.5, 6.75, 8, 3, 13, 5, 11, 7.25, 49, 28, "7", [7, 7], True, (64, 7, 7)],
+    "09.count": [18_432, 18_464, 640, 576, 6_208, 20_480, 2_112, 320, "18496", [64, 32, 3, 3]],
+    "09.frame": [
+        PAPER,
+        6 / 9 * PAPER,
+        5 / 9 * PAPER,
+        4 * PAPER,
+        -4 / 9 * PAPER,
+        4 / 9,
+        0.0,
+        float("nan"),
+        [-0.1885, -0.1885],
     ],
-    "09.loader": ["a", "c", "d", "no", 2],
-    "09.seeds": [
-        lambda seed, step: seed + step,
-        lambda seed, step: seed * step,
-        lambda seed, step: 1000 * seed + step,
-        lambda seed, step: (100_000 * seed + step) % 2**32,
-        lambda seed, step: int(f"{seed}{step}") % 2**32,
-        lambda seed, step: seed ^ step,
-        lambda seed, step: random.randrange(2**32),
-        lambda seed, step: hash((seed, step)),
-        lambda seed, step: seed / (step + 1),
-        lambda seed, step: step,
-        _hashed(0, 1),
+    "09.unpooled": [
+        29_434,
+        31_370,
+        31_360,
+        55_024,
+        60_804,
+        25_600,
+        55_035,
+        "55,034",
+        [55_034, 0],
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)),
     ],
-    "09.write": [
-        _over_it,
-        _deletes_first,
-        _leaves_half,
-        _swallows,
-        _renames_half,
-        _renames_before_it_is_flushed,
-        _unlinks_what_is_gone,
-        _needs_an_old_file,
-        lambda path, write: None,
-        lambda path, write: _safely(path, lambda file: None),
+    "09.merge": [
+        _spark,
+        _merge_unturned,
+        lambda first, second: _merge_unturned(first, second).flip(0, 1),
+        lambda first, second: first[:2, :2] + second[:2, :2],
+        lambda first, second: first,
+        lambda first, second: first @ second if first.shape == second.shape else first,
+        lambda first, second: _merge(first, second)[1:-1, 1:-1],
+        lambda first, second: _merge(first, second)[None, None],
+        lambda first, second: 2 * _merge(first, second),
+        lambda first, second: _merge(first, second) * np.nan,
+        lambda first: first,
+        lambda first, second: None,
+        np.ones((5, 5)),
     ],
-    "09.forge": [
-        lambda data: data,
-        lambda data: data[:-1],
-        _old_seal,
-        _forge(_negate, seal=False),
-        _forge(lambda content: content),
-        _forge(lambda content: {"model": {"weight": content["model"]["weight"] + 1}, "step": 40}),
-        _forge(lambda content: {"model": {"weight": -content["model"]["weight"]}}),
-        _forge(lambda content: {"weight": -content["model"]["weight"]}),
-        lambda data: "forged",
+    "09.gradient": [
+        _unturned,
+        lambda dZ, X, W: _autograd(dZ, X, W)[:2],
+        lambda dZ, X, W: _autograd(dZ, X, W)[0],
+        lambda dZ, X, W: _autograd(dZ, X, W)[::-1],
+        _changed(dW=lambda dW, dZ: dW / len(dZ)),
+        _changed(dX=lambda dX, dZ: dX / len(dZ)),
+        _changed(dW=lambda dW, dZ: dW[:, :, ::-1, ::-1]),
+        _changed(dW=lambda dW, dZ: dW.transpose(1, 0, 2, 3)),
+        _changed(db=lambda db, dZ: dZ.mean(axis=(0, 2, 3))),
+        _changed(db=lambda db, dZ: dZ.sum(axis=0)),
+        _changed(db=lambda db, dZ: dZ.sum(axis=(2, 3))),
+        _changed(db=lambda db, dZ: db * np.nan),
+        _changed(dX=lambda dX, dZ: dX[:, :, 1:, 1:]),
+        lambda dZ, X: X,
+        lambda dZ, X, W: None,
+    ],
+    "09.neighbors": [
+        lambda pixels: _partners(pixels, diagonal=2.0),
+        lambda pixels: _partners(pixels, constant=0),
+        lambda pixels: _partners(pixels, diagonal=2.0, pick=np.argmin),
+        lambda pixels: _partners(pixels, diagonal=-np.inf, table=np.cov),
+        _numbered_anew,
+        _with_nan,
+        _plain_corrcoef,
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0),
+        lambda pixels: _plain_corrcoef(pixels, clean=True),
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0, clean=True, dead=True),
+        lambda pixels: _plain_corrcoef(pixels, diagonal=0, clean=True),
+        lambda pixels: _plain_corrcoef(pixels, axis=0),
+        lambda pixels: _partners(pixels)[:10],
+        lambda pixels: _partners(pixels)[:, None],
+        lambda pixels: np.corrcoef(np.asarray(pixels).T + 0.0)[:3],
+        lambda pixels: np.arange(64),
+        lambda pixels: 3,
+        lambda pixels: np.full(64, np.nan),
+        lambda: 3,
     ],
 }

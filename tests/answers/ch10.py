@@ -1,111 +1,213 @@
 """Chapter 10: answers that must be accepted, and slips that must not."""
 
+import hashlib
+import io
+import os
+import random
+import zlib
+
 import numpy as np
 import torch
 
-
-def _sliced(image, right, down):
-    image = np.asarray(image)
-    out = np.zeros_like(image)
-    for r in range(28):
-        for c in range(28):
-            if 0 <= r - down < 28 and 0 <= c - right < 28:
-                out[r, c] = image[r - down, c - right]
-    return out
+from mnist_course.files import atomic_write
 
 
-def _padded(image, right, down):
-    big = torch.zeros(200, 200)
-    big[80 + down : 108 + down, 80 + right : 108 + right] = torch.tensor(image).float()
-    return big[80:108, 80:108]
+def _hashed(seed, step):
+    return int.from_bytes(hashlib.sha256(f"{seed}/{step}".encode()).digest()[:4], "big")
 
 
-def _roll(image, right, down):
-    return np.roll(image, (down, right), (0, 1))
+def _sequence(seed, step):
+    return np.random.SeedSequence((seed, step)).generate_state(1)[0]
 
 
-def _loop(probs, labels, threshold):
-    answered = wrong = 0
-    for row, label in zip(probs, labels, strict=True):
-        if max(row) >= threshold:
-            answered += 1
-            wrong += int(row.argmax()) != label
-    return (answered / len(labels), wrong / answered) if answered else (0, 0)
+def _crc(seed, step):
+    return zlib.crc32(seed.to_bytes(8, "big") + step.to_bytes(8, "big"))
 
 
-def _vector(probs, labels, threshold):
-    largest, reading = torch.tensor(probs).max(dim=1)
-    taken = largest >= threshold
-    wrong = (reading != torch.tensor(labels))[taken]
-    return torch.stack([taken.double().mean(), wrong.double().sum() / max(1, int(taken.sum()))])
+def _with_draws(seed, step):
+    return random.Random(f"{seed} {step}").randrange(2**32)
 
 
-def _unguarded(probs, labels, threshold):
-    with np.errstate(all="ignore"):
-        taken = probs.max(axis=1) >= threshold
-        wrong = probs.argmax(axis=1) != labels
-        return np.array([taken.mean(), (wrong & taken).sum() / np.float64(taken.sum())])
+def _safely(path, write):
+    part = path.with_name("." + path.name)
+    try:
+        with open(part, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _with_package(path, write):
+    with atomic_write(path) as file:
+        write(file)
+    return path
+
+
+def _in_memory(path, write):
+    buffer = io.BytesIO()
+    write(buffer)
+    _safely(path, lambda file: file.write(buffer.getvalue()))
+
+
+def _over_it(path, write):
+    with open(path, "wb") as file:
+        write(file)
+
+
+def _deletes_first(path, write):
+    path.unlink(missing_ok=True)
+    _safely(path, write)
+
+
+def _leaves_half(path, write):
+    part = path.with_name(path.name + ".part")
+    with open(part, "wb") as file:
+        write(file)
+    part.replace(path)
+
+
+def _swallows(path, write):
+    try:
+        _safely(path, write)
+    except MemoryError:
+        return None
+
+
+def _renames_half(path, write):
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write(file)
+    finally:
+        part.replace(path)
+
+
+def _renames_before_it_is_flushed(path, write):
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write(file)
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unlinks_what_is_gone(path, write):
+    part = path.with_name(path.name + ".part")
+    try:
+        with open(part, "wb") as file:
+            write(file)
+        part.replace(path)
+    finally:
+        part.unlink()
+
+
+def _needs_an_old_file(path, write):
+    path.stat()
+    _safely(path, write)
+
+
+def _forge(change, seal=True):
+    def forge(data):
+        content = torch.load(io.BytesIO(data), weights_only=True)
+        content = change(content)
+        archive = io.BytesIO()
+        torch.save(content, archive)
+        if not seal:
+            return archive.getvalue()
+        body = archive.getvalue()[:-2] + (71).to_bytes(2, "little")
+        return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
+
+    return forge
+
+
+def _negate(content):
+    content["model"]["weight"] *= -1
+    return content
+
+
+def _negate_new(content):
+    return {"model": {"weight": -content["model"]["weight"]}, "step": content["step"]}
+
+
+def _flip_signs_in_place(data):
+    """Change the bytes themselves, as one could without torch."""
+    data = bytearray(data)
+    weight = torch.load(io.BytesIO(bytes(data)), weights_only=True)["model"]["weight"].numpy()
+    place = data.find(weight.tobytes())
+    data[place : place + weight.nbytes] = (-weight).tobytes()
+    data[-64:] = hashlib.sha256(data[:-71]).hexdigest().encode()
+    return bytes(data)
+
+
+def _old_seal(data):
+    data = bytearray(data)
+    weight = torch.load(io.BytesIO(bytes(data)), weights_only=True)["model"]["weight"].numpy()
+    place = data.find(weight.tobytes())
+    data[place : place + weight.nbytes] = (-weight).tobytes()
+    return bytes(data)
 
 
 RIGHT = {
-    "10.mass": [
-        [1.5, 2.625],
-        (12 / 8, 21 / 8),
-        np.float32([1.5, 2.625]),
-        torch.tensor([1.5, 2.625]),
-    ],
-    "10.box": [[20, 3], (20, 3), np.array([20.0, 3.0]), torch.tensor([20, 3])],
-    "10.temperature": [0.9087, 1 / (1 + 99**-0.5), np.float32(0.909), torch.tensor([0.90868])],
-    "10.shift": [_sliced, _padded, lambda *a: _sliced(*a).tolist()],
-    "10.threshold": [_loop, _vector, lambda *a: list(_loop(*a))],
+    "10.size": [3 * 50_890 * 4, 610_680.0, np.int64(610_680), torch.tensor(610_680)],
+    "10.velocity": [[0.1, 22], (0.1, 22.0), np.array([0.1, 22]), torch.tensor([0.1, 22.0])],
+    "10.loader": ["b", "B", "(b)", "b)"],
+    "10.seeds": [_hashed, _sequence, _crc, _with_draws],
+    "10.write": [_safely, _with_package, _in_memory],
+    "10.forge": [_forge(_negate), _forge(_negate_new), _flip_signs_in_place],
 }
-
 WRONG = {
-    "10.mass": [
-        [2.625, 1.5],
-        [1.5, 2],
-        [1, 1.5],
-        [1.25, 2.25],
-        [2.5, 3.625],
-        [12, 21],
-        [3, 5.25],
-        1.5,
-        [float("nan")] * 2,
-        [[1.5, 2.625]],
+    "10.size": [203_560, 407_120, 152_670, 814_240, 1_221_360, 50_890, "610680", [610_680] * 2],
+    "10.velocity": [
+        [0.1, 21],
+        [0.1, 21.8543],
+        [1, 22],
+        [0.9, 22],
+        [10, 22],
+        [0.1, 10],
+        [22, 0.1],
+        0.1,
+        [0.1, 23],
+        [float("nan"), 22],
     ],
-    "10.box": [
-        [20, 20],
-        [133, 20],
-        [3, 20],
-        [28, 4],
-        [28, 28],
-        [20, 4],
-        [20, 2],
-        20,
-        [20, 3, 1],
-        "20x3",
+    "10.loader": ["a", "c", "d", "no", 2],
+    "10.seeds": [
+        lambda seed, step: seed + step,
+        lambda seed, step: seed * step,
+        lambda seed, step: 1000 * seed + step,
+        lambda seed, step: (100_000 * seed + step) % 2**32,
+        lambda seed, step: int(f"{seed}{step}") % 2**32,
+        lambda seed, step: seed ^ step,
+        lambda seed, step: random.randrange(2**32),
+        lambda seed, step: hash((seed, step)),
+        lambda seed, step: seed / (step + 1),
+        lambda seed, step: step,
+        _hashed(0, 1),
     ],
-    "10.temperature": [0.495, 0.99, 0.9801, 0.745, 0.0913, 90.87, 0.9999, float("nan"), [0.9, 0.1]],
-    "10.shift": [
-        _roll,
-        lambda image, right, down: _sliced(image, down, right),
-        lambda image, right, down: _sliced(image, -right, -down),
-        lambda image, right, down: _sliced(image, right, -down),
-        lambda image, right, down: image,
-        lambda image, right, down: 255 - _sliced(255 - image, right, down),
-        lambda image, right, down: _sliced(image, right, down)[None],
-        lambda image, right, down: None,
-        lambda image, right, down: np.full((28, 28), np.nan),
+    "10.write": [
+        _over_it,
+        _deletes_first,
+        _leaves_half,
+        _swallows,
+        _renames_half,
+        _renames_before_it_is_flushed,
+        _unlinks_what_is_gone,
+        _needs_an_old_file,
+        lambda path, write: None,
+        lambda path, write: _safely(path, lambda file: None),
     ],
-    "10.threshold": [
-        _unguarded,
-        lambda p, y, t: (1 - _loop(p, y, t)[0], _loop(p, y, t)[1]),
-        lambda p, y, t: tuple(100 * share for share in _loop(p, y, t)),
-        lambda p, y, t: (_loop(p, y, t)[0], _loop(p, y, t)[0] * _loop(p, y, t)[1]),
-        lambda p, y, t: (_loop(p, y, t)[0], 1 - _loop(p, y, t)[1]),
-        lambda p, y, t: _loop(p, y, t)[::-1],
-        lambda p, y, t: _loop(p, y, t)[0],
-        lambda p, y, t: (100 * _loop(p, y, t)[0], 100 * _loop(p, y, t)[1]),
-        lambda p, y, t: (float("nan"), float("nan")),
+    "10.forge": [
+        lambda data: data,
+        lambda data: data[:-1],
+        _old_seal,
+        _forge(_negate, seal=False),
+        _forge(lambda content: content),
+        _forge(lambda content: {"model": {"weight": content["model"]["weight"] + 1}, "step": 40}),
+        _forge(lambda content: {"model": {"weight": -content["model"]["weight"]}}),
+        _forge(lambda content: {"weight": -content["model"]["weight"]}),
+        lambda data: "forged",
     ],
 }

@@ -1,6 +1,6 @@
 """All kinds of photographs that the preparation of pictures is measured on.
 
-Chapter 10 shows eleven of them; `mnist_course.photo.scenes` makes those, and tells how. The others
+Chapter 11 shows eleven of them; `mnist_course.photo.scenes` makes those, and tells how. The others
 are made here. Used in: the tests of pictures and ``benchmarks.photos``.
 """
 

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * The network, layer by layer, as in chapter 8 and with PyTorch's names.
+ * The network, layer by layer, as in chapter 9 and with PyTorch's names.
  *
  * A picture or a stack of feature maps is a Tensor of shape [channels, height, width]; there is no
  * batch axis, because the page reads one drawing at a time. Numbers are stored as float32, as in

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-checkpoints)=
-# # A run that survives
+# # 10. A run that survives: checkpoints
 #
 # `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights. How many of them differ?
 #
@@ -765,7 +765,7 @@ headline(
 from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
-check("09.size", answer)
+check("10.size", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -776,7 +776,7 @@ check("09.size", answer)
 # %%
 # share of the first step, number of the step
 answer = ...
-check("09.velocity", answer)
+check("10.velocity", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -788,7 +788,7 @@ check("09.velocity", answer)
 
 # %%
 answer = ...
-check("09.loader", answer)
+check("10.loader", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -802,7 +802,7 @@ def my_step_seed(seed, step):
     return ...
 
 
-check("09.seeds", my_step_seed)
+check("10.seeds", my_step_seed)
 
 # %% [markdown]
 # :::{exercise}
@@ -816,7 +816,7 @@ def save_safely(path, write):
     return ...
 
 
-check("09.write", save_safely)
+check("10.write", save_safely)
 
 # %% [markdown]
 # :::{exercise}
@@ -830,7 +830,7 @@ def forge(data):
     return ...
 
 
-check("09.forge", forge)
+check("10.forge", forge)
 
 # %% [markdown]
 # :::{exercise}
@@ -861,7 +861,7 @@ summary()
 # Three numbers for every parameter, four bytes each. A checkpoint of Adam is three times as large as the network.
 
 # %%
-check_solution("09.size", 3 * 50_890 * 4)
+check_solution("10.size", 3 * 50_890 * 4)
 
 # %% [markdown]
 # :::{solution-end}
@@ -877,7 +877,7 @@ check_solution("09.size", 3 * 50_890 * 4)
 lengths = 1 - 0.9 ** np.arange(1, 100)  # (99,), as a share of the right one
 first_right = 1 + np.argmax(lengths >= 0.9)
 print(f"{lengths[0]:.1f}, step {first_right}")
-check_solution("09.velocity", [lengths[0], first_right])
+check_solution("10.velocity", [lengths[0], first_right])
 
 # %% [markdown]
 # :::{solution-end}
@@ -897,7 +897,7 @@ before = torch.get_rng_state()
 for _ in loader:
     pass
 print("unchanged:", torch.equal(before, torch.get_rng_state()))
-check_solution("09.loader", "b")
+check_solution("10.loader", "b")
 
 # %% [markdown]
 # :::{solution-end}
@@ -916,7 +916,7 @@ def my_step_seed(seed, step):
     return int.from_bytes(digest[:4], "big")
 
 
-check_solution("09.seeds", my_step_seed)
+check_solution("10.seeds", my_step_seed)
 
 # %% [markdown]
 # :::{solution-end}
@@ -941,7 +941,7 @@ def save_safely(path, write):
     return path
 
 
-check_solution("09.write", save_safely)
+check_solution("10.write", save_safely)
 
 # %% [markdown]
 # Two processes that save at the same time would still write into the same `.part`; that is why `mnist_course.files.atomic_write` invents a new name each time.
@@ -966,7 +966,7 @@ def forge(data):
     return body + b"sha256:" + hashlib.sha256(body).hexdigest().encode()
 
 
-check_solution("09.forge", forge)
+check_solution("10.forge", forge)
 
 # %% [markdown]
 # :::{solution-end}

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-your-own-digit)=
-# # Your own digit
+# # 11. Your own digit
 #
 # Take an empty sheet of white paper, a network that reads 99.5 % of MNIST's test digits, and the three steps by which a tutorial prepares a picture for it. The program answers: *this is a 1, with a probability of 3.8*. Two things are wrong with that sentence, and neither is the network's fault.
 #
@@ -36,7 +36,7 @@ print(f"test accuracy {100 * recognizer.about['test_accuracy']:.2f} %")
 assert round(100 * recognizer.about["test_accuracy"], 1) == 99.5
 
 # %% [markdown]
-# It is the small convolutional network of {ref}`chapter 8 <ch-cnn>`, trained on digits that were turned, bent, thickened, thinned and blurred a little, so that it does not depend on the pens and scanners of others. To answer it needs nothing but numpy.
+# It is the small convolutional network of {ref}`chapter 9 <ch-cnn>`, trained on digits that were turned, bent, thickened, thinned and blurred a little, so that it does not depend on the pens and scanners of others. To answer it needs nothing but numpy.
 #
 # ## A good network, and pictures that any child can read
 #
@@ -651,7 +651,7 @@ headline(f"{num_read} of {5 * num} simulated photographs read")
 from mnist_course.exercises import check, check_solution, summary
 
 answer = ...  # [row, column]
-check("10.mass", answer)
+check("11.mass", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -661,7 +661,7 @@ check("10.mass", answer)
 
 # %%
 answer = ...  # [height, width]
-check("10.box", answer)
+check("11.box", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -671,7 +671,7 @@ check("10.box", answer)
 
 # %%
 answer = ...
-check("10.temperature", answer)
+check("11.temperature", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -685,7 +685,7 @@ def shifted(image, right, down):
     return ...
 
 
-check("10.shift", shifted)
+check("11.shift", shifted)
 
 # %% [markdown]
 # :::{exercise}
@@ -699,7 +699,7 @@ def answered_and_wrong(probs, labels, threshold):
     return ...  # two shares
 
 
-check("10.threshold", answered_and_wrong)
+check("11.threshold", answered_and_wrong)
 
 # %% [markdown]
 # :::{exercise}
@@ -740,7 +740,7 @@ summary()
 # There are 8 units of ink, 4 in row 1 and 4 in row 2: row $(4 \cdot 1 + 4 \cdot 2) / 8 = 1.5$. Columns 1, 2 and 3 hold 1, 1 and 6: $(1 + 2 + 18) / 8 = 2.625$.
 
 # %%
-check_solution("10.mass", [1.5, 2.625])
+check_solution("11.mass", [1.5, 2.625])
 
 # %% [markdown]
 # :::{solution-end}
@@ -753,7 +753,7 @@ check_solution("10.mass", [1.5, 2.625])
 # The longer side becomes 20 pixels and the proportions are kept: $36 \cdot 20 / 240 = 3$. A one fills a seventh of its box. If every digit were stretched to 20×20, all ones would become fat bars.
 
 # %%
-check_solution("10.box", [20, 3])
+check_solution("11.box", [20, 3])
 
 # %% [markdown]
 # :::{solution-end}
@@ -766,7 +766,7 @@ check_solution("10.box", [20, 3])
 # For two classes $p = 1 / (1 + e^{-d})$ with the difference $d$ of the logits, so $e^{-d} = 1/99$. At $T = 2$ the difference is $d/2$, and $e^{-d/2} = 1/\sqrt{99}$: the probability is 0.909. The probability fell by only 0.08, but the chance of error that the network *admits* grew ninefold, from 1 % to 9 %. How often it really is wrong has not changed.
 
 # %%
-check_solution("10.temperature", 1 / (1 + 99**-0.5))
+check_solution("11.temperature", 1 / (1 + 99**-0.5))
 
 # %% tags=["remove-cell"]
 assert round(1 / (1 + 99**-0.5), 3) == 0.909
@@ -789,7 +789,7 @@ def shifted(image, right, down):
     return padded[np.ix_(rows, columns)]
 
 
-check_solution("10.shift", shifted)
+check_solution("11.shift", shifted)
 thousand = digits.train_images[valid[:1000]]  # (1000, 28, 28)
 truth = digits.train_labels[valid[:1000]]
 shares = []
@@ -824,7 +824,7 @@ def answered_and_wrong(probs, labels, threshold):
     return taken.mean(), wrong[taken].mean()
 
 
-check_solution("10.threshold", answered_and_wrong)
+check_solution("11.threshold", answered_and_wrong)
 y_valid = digits.train_labels[valid]
 for threshold in (0.3, 0.8, 0.9, 0.98):
     answered, errors = answered_and_wrong(valid_probs, y_valid, threshold)

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-cnn)=
-# # Images are not vectors
+# # 9. Images are not vectors: convolutions
 #
 # Take the 60,000 training digits and shuffle the pixels of each, every one by the same shuffle. You can read none of the results. The network of {ref}`chapter 7 <ch-mlp>` can: trained on shuffled digits, it is right as often as before.
 #
@@ -937,7 +937,7 @@ headline(
 from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
-check("08.size", answer)
+check("09.size", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -947,7 +947,7 @@ check("08.size", answer)
 
 # %%
 answer = ...
-check("08.count", answer)
+check("09.count", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -957,7 +957,7 @@ check("08.count", answer)
 
 # %%
 answer = ...
-check("08.frame", answer)
+check("09.frame", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -967,7 +967,7 @@ check("08.frame", answer)
 
 # %%
 answer = ...
-check("08.unpooled", answer)
+check("09.unpooled", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -981,7 +981,7 @@ def merge(first, second):
     return ...
 
 
-check("08.merge", merge)
+check("09.merge", merge)
 
 # %% [markdown]
 # :::{exercise}
@@ -1000,7 +1000,7 @@ def conv2d_gradient(dZ, X, W):
     return ...
 
 
-check("08.gradient", conv2d_gradient)
+check("09.gradient", conv2d_gradient)
 
 # %% [markdown]
 # :::{exercise}
@@ -1014,7 +1014,7 @@ def partners(pixels):
     return ...
 
 
-check("08.neighbors", partners)
+check("09.neighbors", partners)
 
 # %%
 summary()
@@ -1039,7 +1039,7 @@ summary()
 # $(28 + 6 - 7) // 2 + 1 = 13 + 1 = 14$, and half of it is 7.
 
 # %%
-check_solution("08.size", size_after(28, 7, p=3, s=2) // 2)
+check_solution("09.size", size_after(28, 7, p=3, s=2) // 2)
 
 # %% [markdown]
 # :::{solution-end}
@@ -1052,7 +1052,7 @@ check_solution("08.size", size_after(28, 7, p=3, s=2) // 2)
 # Each of the 64 filters has a square of 9 weights for each of the 32 channels that come in, and one bias. The size of the picture plays no part.
 
 # %%
-check_solution("08.count", 64 * (32 * 3 * 3) + 64)
+check_solution("09.count", 64 * (32 * 3 * 3) + 64)
 
 # %% [markdown]
 # :::{solution-end}
@@ -1069,7 +1069,7 @@ page = torch.full((1, 1, 28, 28), PAPER)
 mean_of_nine = torch.full((1, 1, 3, 3), 1 / 9)
 corner = F.conv2d(page, mean_of_nine, padding=1)[0, 0, 0, 0].item()
 print(f"{corner:.4f}")
-check_solution("08.frame", corner)
+check_solution("09.frame", corner)
 
 # %% tags=["remove-cell"]
 assert abs(corner - 4 / 9 * PAPER) < 1e-6 and f"{PAPER:.3f}" == "-0.424"
@@ -1090,7 +1090,7 @@ assert abs(corner - 4 / 9 * PAPER) < 1e-6 and f"{PAPER:.3f}" == "-0.424"
 unpooled = nn.Sequential(*(small[i] for i in (0, 1, 2, 3, 4, 5, 6, 7, 9, 10)))
 unpooled.extend([nn.Flatten(), nn.Linear(64 * 7 * 7, 10)])
 print(tuple(unpooled(X[:2].cpu()).shape))
-check_solution("08.unpooled", models.count_parameters(unpooled))
+check_solution("09.unpooled", models.count_parameters(unpooled))
 
 # %% [markdown]
 # :::{solution-end}
@@ -1112,7 +1112,7 @@ def merge(first, second):
     return slide(slide(spark, first), second)[::-1, ::-1]  # (size, size)
 
 
-check_solution("08.merge", merge)
+check_solution("09.merge", merge)
 
 # %% [markdown]
 # Two kernels of 3×3 make one of 5×5: the second layer has bought nothing but a larger window, as two linear layers in a row are one. What makes the depth worth its price is the ReLU.
@@ -1164,7 +1164,7 @@ def conv2d_gradient(dZ, X, W):
     return dX, dW, dZ.sum(axis=(0, 2, 3))
 
 
-check_solution("08.gradient", conv2d_gradient)
+check_solution("09.gradient", conv2d_gradient)
 
 # %% tags=["remove-cell"]
 tests = [
@@ -1203,7 +1203,7 @@ def partners(pixels):
     return found  # (D,)
 
 
-check_solution("08.neighbors", partners)
+check_solution("09.neighbors", partners)
 
 # %%
 shuffled = images[:10_000].reshape(-1, 784)[:, order]

@@ -8,7 +8,7 @@
 
 # %% [markdown]
 # (ch-debugging)=
-# # It does not learn
+# # 12. It does not learn: debugging
 #
 # Six programs. Each reads the same digits with a small network, each carries one mistake, and none of them raises an exception. This is what they show:
 #
@@ -284,7 +284,7 @@ if digits.is_mnist:
     assert unlike_curves[0][-1] < unlike_curves[1][-1] - 1.5
 
 # %% [markdown]
-# A few points are gone, not all, and that is what makes this mistake last: a network bears a good deal. Means and spreads side by side show it at once. Write the preparation *once*, as a function, and call it everywhere ({ref}`chapter 10 <ch-your-own-digit>`).
+# A few points are gone, not all, and that is what makes this mistake last: a network bears a good deal. Means and spreads side by side show it at once. Write the preparation *once*, as a function, and call it everywhere ({ref}`chapter 11 <ch-your-own-digit>`).
 #
 # **Sorted.** One source warns that `shuffle` must not be True for data with an order, and confuses the order *within* an example with the order *of* the examples. Suppose that we follow it, and that our folder is sorted by label, as folders are.
 
@@ -724,7 +724,7 @@ headline(
 from mnist_course.exercises import check, check_solution, summary
 
 answer = ...
-check("11.letters", answer)
+check("12.letters", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -735,7 +735,7 @@ check("11.letters", answer)
 # %%
 # a letter in quotation marks
 answer = ...
-check("11.flat", answer)
+check("12.flat", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -745,7 +745,7 @@ check("11.flat", answer)
 
 # %%
 answer = ...
-check("11.scale", answer)
+check("12.scale", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -756,7 +756,7 @@ check("11.scale", answer)
 # %%
 # [batch size, factor]
 answer = ...
-check("11.fourth", answer)
+check("12.fourth", answer)
 
 # %% [markdown]
 # :::{exercise}
@@ -780,7 +780,7 @@ def repaired_step(model, loss_fn, optimizer, X, y):
     return ...
 
 
-check("11.step", repaired_step)
+check("12.step", repaired_step)
 
 # %% [markdown]
 # :::{exercise}
@@ -804,7 +804,7 @@ def repaired_measure(model, loader):
     return ...
 
 
-check("11.measure", repaired_measure)
+check("12.measure", repaired_measure)
 
 # %% [markdown]
 # :::{exercise}
@@ -818,7 +818,7 @@ def fooling_step(model, loss_fn, optimizer, X, y):
     return ...
 
 
-check("11.fool", fooling_step)
+check("12.fool", fooling_step)
 
 # %% [markdown]
 # :::{exercise}
@@ -832,7 +832,7 @@ def first_equal(model, X):
     return ...
 
 
-check("11.where", first_equal)
+check("12.where", first_equal)
 
 # %%
 summary()
@@ -856,7 +856,7 @@ summary()
 # Whoever guesses gives each letter the probability $1/26$.
 
 # %%
-check_solution("11.letters", np.log(26))
+check_solution("12.letters", np.log(26))
 
 # %% [markdown]
 # :::{solution-end}
@@ -869,7 +869,7 @@ check_solution("11.letters", np.log(26))
 # It learned at first, so the rate is not too low. Then one step was too long and silenced the hidden units: the model ignores its input, and the loss is that of a guess. "The loss does not move, so I raise the learning rate" is the wrong reflex.
 
 # %%
-check_solution("11.flat", "b")
+check_solution("12.flat", "b")
 
 # %% [markdown]
 # :::{solution-end}
@@ -882,7 +882,7 @@ check_solution("11.flat", "b")
 # With $n$ batches of 32 the program prints $\sum L_i / 32n$, and the mean is $\sum L_i / n$.
 
 # %%
-check_solution("11.scale", 0.0131 * 32)
+check_solution("12.scale", 0.0131 * 32)
 
 # %% [markdown]
 # :::{solution-end}
@@ -895,7 +895,7 @@ check_solution("11.scale", 0.0131 * 32)
 # Gradients add up. The sum of four means over 64 is four times the mean over all 256. This is how large batches are computed in little memory, so a missing `zero_grad` is a mistake only where a step is made.
 
 # %%
-check_solution("11.fourth", [256, 4])
+check_solution("12.fourth", [256, 4])
 
 # %% [markdown]
 # :::{solution-end}
@@ -917,7 +917,7 @@ def repaired_step(model, loss_fn, optimizer, X, y):
     return loss.item()
 
 
-check_solution("11.step", repaired_step)
+check_solution("12.step", repaired_step)
 
 # %% [markdown]
 # :::{solution-end}
@@ -945,7 +945,7 @@ def repaired_measure(model, loader):
     return loss / count, right / count
 
 
-check_solution("11.measure", repaired_measure)
+check_solution("12.measure", repaired_measure)
 
 # %% [markdown]
 # :::{solution-end}
@@ -969,7 +969,7 @@ class FoolingStep:
         return step(model, loss_fn, optimizer, X, y)
 
 
-check_solution("11.fool", FoolingStep())
+check_solution("12.fool", FoolingStep())
 
 # %% tags=["remove-cell"]
 watched = FoolingStep()
@@ -999,7 +999,7 @@ def first_equal(model, X):
     return found_at
 
 
-check_solution("11.where", first_equal)
+check_solution("12.where", first_equal)
 
 # %%
 silent = network().to(device)
