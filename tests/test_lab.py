@@ -2,9 +2,13 @@
 
 import json
 import os
+import platform
+import re
+import shutil
 
 import pytest
 
+from mnist_course.chapters import NOTEBOOKS
 from tests.jupyter import TOKEN, copy_course, serve
 
 pytestmark = pytest.mark.browser
@@ -23,6 +27,7 @@ def lab(tmp_path_factory):
     for name, content in {
         "apputils-extension/notification": NO_NEWS,
         "docmanager-extension/plugin": {"autosaveInterval": 2},
+        "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are drawn
     }.items():
         path = settings / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
@@ -69,3 +74,31 @@ def until_saved(page, notebook):
             return
         page.wait_for_timeout(100)
     raise AssertionError("it was not saved within a minute")
+
+
+RAW = r":::|\{ref\}|\{numref\}|\{cite\}|\{eq\}|\(ch-|\(eq-"
+
+
+@pytest.mark.parametrize("name", ["03_scores_and_hinge", "06_optimizers"])
+def test_a_notebook_looks_like_its_page(browser, lab, name):
+    server, script, _ = lab
+    shown = script.with_name(f"{name}.ipynb")
+    shutil.copy(NOTEBOOKS / shown.name, shown)
+    before = shown.read_bytes()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(120_000)
+    page.goto(f"{server.address}lab/tree/notebooks/{shown.name}?token={TOKEN}&reset")
+    page.get_by_text("Solutions", exact=True).last.wait_for(state="attached")
+    page.locator(".jp-MarkdownCell.jp-mod-rendered").last.wait_for(state="attached")
+    page.wait_for_timeout(3000)  # formulas are typeset
+    text = page.locator(".jp-Notebook").inner_text()
+    assert len(text) > 20_000
+    assert not re.findall(RAW, text)
+    assert "check_solution(" not in text  # no open solution
+    assert not re.findall(r"^assert ", text, re.MULTILINE)  # and no open proof
+    assert re.search(rf"Fig\. {int(name[:2])}\.1\.", text)
+    made_with = json.loads(before)["metadata"]["language_info"].get("version")
+    if made_with == platform.python_version():  # nothing asks to be saved
+        assert page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty").count() == 0
+    assert shown.read_bytes() == before
+    page.close()

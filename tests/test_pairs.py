@@ -7,7 +7,13 @@ import statistics
 import nbformat
 import pytest
 
-from mnist_course.chapters import ROOT, derive_notebook, find_chapters, same_cells
+from mnist_course.chapters import (
+    ROOT,
+    derive_notebook,
+    find_chapters,
+    read_script,
+    same_cells,
+)
 
 CHAPTERS = find_chapters()
 FORBIDDEN_NAMES = {"y_hat", "preds", "net", "cost", "criterion", "imgs", "lbls"}
@@ -58,7 +64,7 @@ def test_every_figure_has_alt_text_and_a_caption(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=_name)
 def test_chapter_has_the_agreed_anatomy(path):
-    cells = derive_notebook(path).cells
+    cells = read_script(path).cells
     headings = [
         line
         for cell in cells
@@ -86,7 +92,7 @@ def test_at_least_five_exercises_each_with_a_solution(path):
 def test_names_are_those_of_the_notation_page_and_markdown_holds_no_bare_code(path):
     names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
     assert not names & FORBIDDEN_NAMES
-    for cell in derive_notebook(path).cells:
+    for cell in read_script(path).cells:
         if cell.cell_type == "markdown":
             prose = re.sub(r"```.*?```", "", cell.source, flags=re.S)
             assert not re.search(r"^(def|import|from \w+ import|for .*:$)", prose, re.M)
@@ -97,7 +103,7 @@ def test_no_word_of_hype_or_filler_in_the_prose():
         r"\b(simply|obviously|powerful|in the world of|just|easily|of course|clearly)\b|!(?!\[|=)",
         re.IGNORECASE,
     )
-    pages = [cell.source for path in CHAPTERS for cell in derive_notebook(path).cells
+    pages = [cell.source for path in CHAPTERS for cell in read_script(path).cells
              if cell.cell_type == "markdown"]  # fmt: skip
     pages += [page.read_text() for page in (ROOT / "book").glob("*.md")]
     found = []

@@ -1,5 +1,6 @@
 from .notebooks import execute_notebooks as execute_notebooks
 from .pair import derive_notebook as derive_notebook
+from .pair import read_script as read_script
 from .pair import same_cells as same_cells
 from .places import CELL_SECONDS as CELL_SECONDS
 from .places import NOTEBOOKS as NOTEBOOKS
@@ -9,6 +10,8 @@ from .places import ChapterError as ChapterError
 from .places import chapter_environment as chapter_environment
 from .places import enter_environment as enter_environment
 from .places import find_chapters as find_chapters
+from .plain import for_fronts as for_fronts
+from .plain import read_labels as read_labels
 from .scripts import Run as Run
 from .scripts import format_table as format_table
 from .scripts import run_chapters as run_chapters

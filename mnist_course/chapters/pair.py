@@ -13,13 +13,37 @@ from pathlib import Path
 from typing import Any
 
 from mnist_course.chapters.places import ChapterError
+from mnist_course.chapters.plain import for_fronts, read_labels
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 KEPT_METADATA = ("mystnb", "tags")  # of a cell; editors add their own
 
 
+def read_script(path: Path) -> Any:
+    """Return the cells of a chapter's script, in MyST as they are written, with lasting ids.
+
+    Parameters
+    ----------
+    path : Path
+        ``notebooks/NN_name.py``.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        What the book renders, but for the outputs.
+    """
+    import jupytext
+
+    notebook = jupytext.read(path)
+    taken: set[str] = set()
+    for cell in notebook.cells:
+        cell["id"] = next(new for new in _ids(path.stem, cell) if new not in taken)
+        taken.add(cell["id"])
+    return notebook
+
+
 def derive_notebook(path: Path) -> Any:
-    """Return the notebook of a chapter's script: same cells, no outputs, ids that do not shift.
+    """Return the notebook of a chapter's script: no outputs, plain Markdown, folded cells.
 
     Parameters
     ----------
@@ -31,19 +55,14 @@ def derive_notebook(path: Path) -> Any:
     nbformat.NotebookNode
         Ready to be executed or compared. Its metadata hold a hash of its cells.
     """
-    import jupytext
-
-    notebook = jupytext.read(path)
-    taken: set[str] = set()
-    for cell in notebook.cells:
-        cell["id"] = next(new for new in _ids(path.stem, cell) if new not in taken)
-        taken.add(cell["id"])
+    notebook = for_fronts(read_script(path), read_labels(path.parent))
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     notebook.metadata = {
         "jupytext": {
             "cell_metadata_filter": "tags,mystnb,-all",
             "notebook_metadata_filter": "kernelspec,-all",
         },
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "kernelspec": kernel,
         "language_info": {"name": "python"},
         "mnist_course": {"cells": hash_cells(notebook)},
     }
