@@ -155,7 +155,8 @@ ACCEPTED = {
 REFUSED = {
     "99.number": [
         (0.5, "0.5 m is not it: you forgot to square it"),
-        (0.26, "too large"),
+        (0.26, "close; give three digits"),
+        (0.3, "too large"),
         (-0.25, "too small"),
         (nan, "finite"),
         (math.inf, "finite"),

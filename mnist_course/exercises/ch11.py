@@ -20,11 +20,13 @@ def shift(answer: Any) -> None:
         rolled = np.roll(image, (down, right), axis=(0, 1))
         expected = _moved(image, right, down)
         white = np.where(_moved(np.ones_like(image), right, down) == 1, expected, 255)
-        got = as_array(call(answer, image, right, down))
+        asked = f"shifted(image, {right}, {down})"
+        try:
+            got = as_array(call(answer, image, right, down))
+        except (ValueError, IndexError) as error:
+            raise Wrong(f"{asked} raised {type(error).__name__}: {error}") from None
         if got.shape != image.shape:
-            raise Wrong(
-                f"shifted(image, {right}, {down}) has the shape {got.shape}, expected (28, 28)"
-            )
+            raise Wrong(f"{asked} has the shape {got.shape}, expected (28, 28)")
         expect_array(
             got,
             expected,
