@@ -504,7 +504,7 @@ if digits.is_mnist:
 assert 0.19 < T < 5.01
 
 # %% [markdown]
-# And our own network?
+# The same for our own network:
 
 # %%
 own_logits = recognizer.logits(digits.train_images[second])  # (2500, 10)
@@ -568,7 +568,7 @@ if digits.is_mnist:
 #
 # ## When to say nothing
 #
-# A machine that may be wrong can at least tell us when not to believe it. Choose a threshold, and leave answers with a lower confidence to a human being. What does that cost, and what does it save?
+# A machine that may be wrong can at least tell us when not to believe it. Choose a threshold, and leave answers with a lower confidence to a human being. That costs something, and saves something:
 
 # %%
 valid_probs = recognizer.probabilities(digits.train_images[valid])  # (5000, 10)
@@ -941,7 +941,7 @@ check("11.letters", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-shadow
-# (Twenty minutes, breaking things on purpose.) What does `paper_recipe` make of an empty sheet, `make_scene("blank", 0, rng)`? Look, and then write the question that has to stand before *where is the ink?* A function gets `darker` $(H, W)$, as `darkness` returns it, and says `True` if there is ink. Paper is never quite even: noise of a tenth is no ink, and fewer than ten dark pixels are dust.
+# (Twenty minutes, breaking things on purpose.) What does `paper_recipe` make of an empty sheet, `make_scene("blank", 0, rng)`? Look, and then write the question that has to stand before *where is the ink?* A function gets `darker` $(H, W)$, as `darkness` returns it, and says `True` if there is ink. Paper is never quite even: noise of a quarter is no ink, and fewer than ten dark pixels are dust.
 # :::
 
 
@@ -1106,7 +1106,7 @@ assert (largest > 0.9).sum() >= 6 and (largest > 0.99).sum() >= 1
 
 # %%
 def has_ink(darker):
-    return (darker > 0.2).sum() >= 10
+    return (darker > 0.3).sum() >= 10
 
 
 check_solution("11.ink", has_ink)

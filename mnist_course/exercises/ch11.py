@@ -141,17 +141,17 @@ in_data("11.letters")
 @exercise("11.ink")
 def ink(answer: Any) -> None:
     random = np.random.default_rng(0)
-    noise = np.abs(random.normal(0, 0.02, (120, 160))).clip(0, 0.1)
+    noise = np.abs(random.normal(0, 0.06, (120, 160))).clip(0, 0.25)
     dust, stroke, faint, dark = (noise.copy() for _ in range(4))
     dust[60, 80:85] = 0.9
     stroke[30:90, 70:76] = 0.7
-    faint[40:80, 80:83] = 0.35
+    faint[40:80, 80:83] = 0.45
     dark[20:100, 40:120] = 1.0
     cases = (
-        (noise, False, "a sheet with nothing but noise has no ink: its darkest place is below 0.1"),
+        (noise, False, "a sheet with nothing but noise has no ink: its darkest place is 0.25"),
         (dust, False, "five dark pixels are dust"),
         (stroke, True, "a stroke of 0.7 is ink"),
-        (faint, True, "a pencil's stroke of 0.35 is ink"),
+        (faint, True, "a pencil's stroke of 0.45 is ink"),
         (dark, True, "a broad black pen is ink, even if it covers a third of the sheet"),
     )
     for darker, expected, reply in cases:

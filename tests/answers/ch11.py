@@ -69,8 +69,8 @@ RIGHT = {
     ],
     "11.letters": ["b", "B", "(b)"],
     "11.ink": [
-        lambda darker: (darker > 0.2).sum() >= 10,
-        lambda darker: bool(np.sort(darker, axis=None)[-10] > 0.15),
+        lambda darker: (darker > 0.3).sum() >= 10,
+        lambda darker: bool(np.sort(darker, axis=None)[-10] > 0.35),
         lambda darker: int((torch.tensor(darker) > 0.3).sum() > 9),
     ],
     "11.mass": [
@@ -109,7 +109,8 @@ WRONG = {
     "11.letters": ["a", "c", "d", "e", 2],
     "11.ink": [
         lambda darker: darker.max() > 0,
-        lambda darker: darker.max() > 0.2,
+        lambda darker: darker.max() > 0.3,
+        lambda darker: (darker > 0.1).sum() >= 10,
         lambda darker: darker > 0.2,
         lambda darker: (darker > darker.max() / 2).sum() >= 10,
         lambda darker: darker.mean() > 0.1,
