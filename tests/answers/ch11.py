@@ -47,12 +47,38 @@ def _unguarded(probs, labels, threshold):
         return np.array([taken.mean(), (wrong & taken).sum() / np.float64(taken.sum())])
 
 
+def _center(ink):
+    return sum(r * row.sum() for r, row in enumerate(ink)) / ink.sum()
+
+
+def _weighted(confidence, accuracy, counts):
+    return np.average(np.abs(confidence - accuracy), weights=counts)
+
+
 RIGHT = {
+    "11.row": [
+        _center,
+        lambda ink: np.average(np.arange(len(ink)), weights=ink.sum(axis=1)),
+        lambda ink: (np.indices(ink.shape)[0] * ink).sum() / ink.sum(),
+        lambda ink: torch.tensor(_center(ink)),
+    ],
+    "11.error": [
+        _weighted,
+        lambda c, a, n: sum(abs(p - q) * k for p, q, k in zip(c, a, n, strict=True)) / sum(n),
+        lambda c, a, n: np.array([_weighted(c, a, n)]),
+    ],
+    "11.letters": ["b", "B", "(b)"],
+    "11.ink": [
+        lambda darker: (darker > 0.3).sum() >= 10,
+        lambda darker: bool(np.sort(darker, axis=None)[-10] > 0.35),
+        lambda darker: int((torch.tensor(darker) > 0.3).sum() > 9),
+    ],
     "11.mass": [
         [1.5, 2.625],
         (12 / 8, 21 / 8),
         np.float32([1.5, 2.625]),
         torch.tensor([1.5, 2.625]),
+        [[1.5, 2.625]],
     ],
     "11.box": [[20, 3], (20, 3), np.array([20.0, 3.0]), torch.tensor([20, 3])],
     "11.temperature": [0.9087, 1 / (1 + 99**-0.5), np.float32(0.909), torch.tensor([0.90868])],
@@ -61,6 +87,36 @@ RIGHT = {
 }
 
 WRONG = {
+    "11.row": [
+        lambda ink: _center(ink.T),
+        lambda ink: _center(ink) + 1,
+        lambda ink: (len(ink) - 1) / 2,
+        lambda ink: np.arange(len(ink)) @ ink.sum(axis=1),
+        lambda ink: np.arange(len(ink)) @ ink.mean(axis=1) / len(ink),
+        lambda ink: np.nonzero(ink)[0].mean(),
+        lambda ink: ink.sum(axis=1).argmax(),
+        lambda ink: (_center(ink), _center(ink.T)),
+    ],
+    "11.error": [
+        lambda c, a, n: np.abs(c - a).mean(),
+        lambda c, a, n: (c - a) @ n / n.sum(),
+        lambda c, a, n: (a - c) @ n / n.sum(),
+        lambda c, a, n: np.abs(c - a) @ n,
+        lambda c, a, n: np.abs(c - a).max(),
+        lambda c, a, n: np.abs(c - a),
+        lambda c, a, n: np.sqrt((c - a) ** 2 @ n / n.sum()),
+    ],
+    "11.letters": ["a", "c", "d", "e", 2],
+    "11.ink": [
+        lambda darker: darker.max() > 0,
+        lambda darker: darker.max() > 0.3,
+        lambda darker: (darker > 0.1).sum() >= 10,
+        lambda darker: darker > 0.2,
+        lambda darker: (darker > darker.max() / 2).sum() >= 10,
+        lambda darker: darker.mean() > 0.1,
+        lambda darker: (darker > 0.5).sum() >= 10,
+        lambda darker: (darker > 0.2).mean(),
+    ],
     "11.mass": [
         [2.625, 1.5],
         [1.5, 2],
@@ -71,7 +127,6 @@ WRONG = {
         [3, 5.25],
         1.5,
         [float("nan")] * 2,
-        [[1.5, 2.625]],
     ],
     "11.box": [
         [20, 20],
