@@ -800,7 +800,7 @@ assert PICTURE or answer.digit == 7
 #
 # ## What it still gets wrong
 #
-# Now all the test digits. (Twenty of them have served as handwriting above; no setting of the network was chosen by them.) Which of the 10,000 does our network misread, and of which of these is it most certain?
+# Now all the test digits. (Twenty of them have served as handwriting above; no setting of the network was chosen by them.) Here are those that our network misreads and is most certain of.
 
 # %% mystnb={"figure": {"name": "fig-own-errors", "caption": "The twenty most confident mistakes on the test digits: what the network reads, and what the label says."}, "image": {"alt": "Two rows of ten misread digits, each framed and titled with the reading and the label: strokes that are broken off, loops that are nearly closed, ones with a foot, and some that a person would misread as well"}}
 probs = recognizer.probabilities(digits.test_images)  # (10000, 10)

@@ -111,23 +111,30 @@ def expect_array(
             value, target, rtol, atol
         ):
             raise Wrong(reply)
+    _refuse_other_shape(value, target)
+    if not _isfinite(value).all():
+        raise Wrong(f"{int((~_isfinite(value)).sum())} of your numbers are NaN or infinite")
+    gap = _abs(value.astype(float) - target.astype(float))
+    near = gap <= atol + rtol * _abs(target.astype(float))
+    if not near.all():
+        raise Wrong(_what_differs(value, gap, near))
+
+
+def _refuse_other_shape(value: np.ndarray, target: np.ndarray) -> None:
     if value.shape != target.shape:
         if value.size == 1 and target.ndim == 1:
             raise Wrong(f"{target.size} numbers are asked for, in a list; got one")
         raise Wrong(f"expected the shape {target.shape}, got {value.shape}")
-    if not _isfinite(value).all():
-        raise Wrong(f"{int((~_isfinite(value)).sum())} of your numbers are NaN or infinite")
-    if not _all_close(value, target, rtol, atol):
-        gap = _abs(value.astype(float) - target.astype(float))
-        place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
-        near = gap <= atol + rtol * _abs(target.astype(float))
-        if target.ndim == 1 and target.size <= FEW and near.any():
-            others = ", ".join(f"{number:.6g}" for number in value[~near])
-            raise Wrong(f"{near.sum()} of {near.size} numbers are right; look again at {others}")
-        raise Wrong(
-            f"the shape is right, but values differ by up to {gap.max():.3g}"
-            + (f" (largest at index {place})" if place else "")
-        )
+
+
+def _what_differs(value: np.ndarray, gap: np.ndarray, near: np.ndarray) -> str:
+    """Return which numbers are wrong if there are few, else where the largest difference is."""
+    if value.ndim == 1 and value.size <= FEW and near.any():
+        others = ", ".join(f"{number:.6g}" for number in value[~near])
+        return f"{near.sum()} of {near.size} numbers are right; look again at {others}"
+    place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
+    where = f" (largest at index {place})" if place else ""
+    return f"the shape is right, but values differ by up to {gap.max():.3g}{where}"
 
 
 def expect_choice(answer: Any, expected: str, replies: dict[str, str]) -> None:
