@@ -26,13 +26,15 @@
 # * meet these and eight others, and guess each from its symptom,
 # * have them examined, in seconds, by a doctor for PyTorch classifiers that give each example a row of scores,
 # * see how each of its findings comes about, so that you can do without it,
-# * take home the order in which to look.
+# * take home a card, from symptom to suspect to the line that decides, and seven steps as twelve lines of code.
+#
+# The seven steps grew out of Karpathy's recipe {cite}`karpathy2019recipe`, the sanity checks of Stanford's CS231n {cite}`cs231n2017slides` and chapter 11 of Goodfellow, Bengio and Courville {cite}`goodfellow2016deep`. About 45 minutes, without the exercises.
 #
 # New names: `Program`, `examine_program`, `broken`, `mended`. For once the programs are wrong and the text is right. All runs use 6,000 digits at most, so expect accuracies a few points below those of other chapters.
 #
 # ## One look before training
 #
-# {ref}`Chapter 7 <ch-mlp>` told of a tutorial that puts a ReLU behind every layer, the last one too. Six runs ended anywhere between good and useless, and it took six runs, and a count of the digits that the network never says, to find out why. Could one have seen it before the first step?
+# {ref}`Chapter 7 <ch-mlp>` told of a tutorial that puts a ReLU behind every layer, the last one too. Six runs ended anywhere between good and useless, and it took six runs, and a count of the digits that the network never says, to find out why. It could have been seen in the scores *before the first step*.
 
 # %%
 from mnist_course.data import Batches, load_data, split_train_valid, to_tensors
@@ -51,7 +53,11 @@ X_valid, y_valid = to_tensors(images[valid], labels[valid], device)
 print(digits.source, tuple(X.shape), tuple(X_valid.shape))
 
 
-# %%
+# %% [markdown]
+# **Guess:** what is wrong with the scores of a network that ends in a ReLU?
+
+
+# %% tags=["hide-output"]
 def network(*last, dropout=0.0):
     set_seed(0)
     hidden = [nn.Linear(784, 64), nn.ReLU(), nn.Dropout(dropout)]
@@ -141,7 +147,7 @@ for name, value in untouched.model.state_dict().items():
 assert not untouched.optimizer.state_dict()["state"]
 
 # %% [markdown]
-# (`replace` makes a copy of the healthy program in which the parts that we name are exchanged. That is how the broken ones are made.) The report has a line per check: its name, and what it measured. (Two need a word. `pairing` takes the mean picture of each class and names the nearest one; *across* means: means from the training set, digits from the test set. `average` hands our evaluation a copy that was trained for a moment, and 33 digits of which it gets about half wrong, so its number is no result.) `○` marks what it could not look at: we have not handed over a function for a whole pass. Everything was done on copies. The model has not moved, the optimizer has not stepped, and the next random number is the one that would have come anyway. Find the line `output`: the scores run from below 0 to above 0, and *the last operation is Addmm*, a matrix product plus a bias.
+# (`replace` makes a copy of the healthy program in which the parts that we name are exchanged. That is how the broken ones are made.) The report has a line per check: its name, and what it measured. (A few need a word. `rows` asks whether one example changes the scores of another, `symmetry` whether hidden units are all alike; `pairing` takes the mean picture of each class and names the nearest one; *across* means: means from the training set, digits from the test set. `average` hands our evaluation a copy that was trained for a moment, and 33 digits of which it gets about half wrong, so its number is no result.) `○` marks what it could not look at: we have not handed over a function for a whole pass. Everything was done on copies. The model has not moved, the optimizer has not stepped, and the next random number is the one that would have come anyway. Find the line `output`: the scores run from below 0 to above 0, and *the last operation is Addmm*, a matrix product plus a bias.
 #
 # And now with the ReLU. From here on we print the findings only, and they are folded away: guess, then open.
 
@@ -173,9 +179,9 @@ named("ReLU on the scores", "output")
 #
 # ## Mistakes that stop the program
 #
-# The kindest mistakes raise an exception. Here are four lines from three tutorials. Each is put into a function without a name (`lambda`), so that one exception does not stop the others. What is wrong with each?
+# The kindest mistakes raise an exception. Here are four lines from three tutorials. Each is put into a function without a name (`lambda`), so that one exception does not stop the others. **Guess** what is wrong with each.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 batches = Batches(torch.rand(8, 784), torch.arange(8), 4, shuffle=False)
 weight, logits = torch.ones(3), torch.ones(3, 10)
 lines = {
@@ -197,7 +203,7 @@ for line, run_it in lines.items():
 #
 # ## The data
 #
-# **Program A.** A tutorial prints its accuracy on the test set after every pass. Here is what such a program prints, with 1,000 digits to train on and 20 passes. What do you think of the number?
+# **Program A.** A tutorial prints its accuracy on the test set after every pass. Here is what such a program prints, with 1,000 digits to train on and 20 passes.
 
 
 # %%
@@ -221,6 +227,9 @@ mended = program(train_loader=few)
 leak_curves = run(broken, 20), run(mended, 20)
 print(f"accuracy after 20 passes: {leak_curves[0][-1]:.1f} %")
 
+# %% [markdown]
+# **Guess** what is wrong with that number, and what the accuracy is on digits that were set aside.
+
 # %% tags=["hide-output", "nbval-ignore-output"]
 diagnose("test on training data", broken)
 print(f"on digits that were set aside: {leak_curves[1][-1]:.1f} %")
@@ -235,7 +244,7 @@ if digits.is_mnist:
 # %% [markdown]
 # 100.0 % is not a success, it is a symptom. The tutorial builds its `test_loader` on `train_dataset`, one word copied from the line above. The model is asked what it has seen, and 1,000 digits it knows by heart. On new ones it is wrong in about one case out of eight. The doctor compares the data sets and, where it can, the pictures bit by bit.
 #
-# **Program B.** A source gives its network the pixels as they stand in the file, from 0 to 255. Others normalize them, and explain why; this one does not. Its losses stand in the table at the top. Why do they explode, and why do they come to rest at 2.3?
+# **Program B.** A source gives its network the pixels as they stand in the file, from 0 to 255. Others normalize them, and explain why; this one does not. Do that to *our* network, and you get the losses of the table at the top. They explode, and then they come to rest at 2.3.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -248,6 +257,9 @@ broken = program(X=raw, X_valid=raw_valid)
 parts = broken.model, broken.loss_fn, broken.optimizer
 losses = [step(*parts, *batch) for batch in broken.train_loader]
 print([f"{losses[k]:,.1f}" for k in (0, 1, 2, 5, 10, -1)])
+
+# %% [markdown]
+# **Guess:** which number is 2.3, and what is left of a network that always pays it?
 
 # %% tags=["hide-output", "nbval-ignore-output"]
 pixel_curves = run(program(X=raw, X_valid=raw_valid)), run(program())
@@ -268,9 +280,9 @@ assert pixel_curves[0][-1] < pixel_curves[1][-1]
 # %% [markdown]
 # It starts high, explodes, and then lies flat near 2.3. You know that number: $\log 10$, the loss of whoever guesses. The first steps were far too long. They threw the hidden units to where their ReLU is 0 for nearly every picture, and what is left of the network is little more than ten biases. **A loss that comes back to $\log K$ and stays there means that the model has stopped looking at its input.** One that never left $\log K$ has other causes too: nothing moves (no step, no gradient, another model's optimizer), or the labels do not belong to the pictures. The doctor looks at the inputs first, and leaves out what would only be a consequence.
 #
-# **Fine in training, poor outside.** The tutorial of chapter 7 also reads a photo from a file. Its data went through one preparation, the photo through another. Here the training digits are normalized, and those to be read are not.
+# **Fine in training, poor outside.** The tutorial of chapter 7 also reads a photo from a file. Its data went through one preparation, the photo through another. Here the training digits are normalized, and those to be read are not. **Guess:** how many points does that cost?
 
-# %%
+# %% tags=["hide-output"]
 broken = program(X_valid=unit(X_valid))
 unlike_curves = run(broken), run(program())
 print(f"{unlike_curves[0][-1]:.1f} %, mended {unlike_curves[1][-1]:.1f} %")
@@ -286,9 +298,9 @@ if digits.is_mnist:
 # %% [markdown]
 # A few points are gone, not all, and that is what makes this mistake last: a network bears a good deal. Means and spreads side by side show it at once. Write the preparation *once*, as a function, and call it everywhere ({ref}`chapter 11 <ch-your-own-digit>`).
 #
-# **Sorted.** One source warns that `shuffle` must not be True for data with an order, and confuses the order *within* an example with the order *of* the examples. Suppose that we follow it, and that our folder is sorted by label, as folders are.
+# **Sorted.** One source warns that `shuffle` must not be True for data with an order, and confuses the order *within* an example with the order *of* the examples. Suppose that we follow it, and that our folder is sorted by label, as folders are. **Guess** which digits such a network says most.
 
-# %%
+# %% tags=["hide-output"]
 order = y.argsort(stable=True)
 broken = program(train_loader=Batches(X[order], y[order], 64, shuffle=False))
 sorted_curves = run(broken), run(program())
@@ -321,9 +333,25 @@ if digits.is_mnist:
 #
 # ## Output and loss
 #
-# A tutorial ends its model with `log_softmax`, hands the result to `cross_entropy`, and calls it "probabilities" in a comment. {ref}`Chapter 4 <ch-softmax-regression>` showed that applying the logarithm of the softmax twice changes nothing. Take the comment at its word, however, and write `Softmax`. The next cell trains three versions: with the softmax, with nothing (`Identity`), with `log_softmax`. Before you look at the losses: which two are equal, and which one cannot come near 0?
+# A tutorial ends its model with `log_softmax`, hands the result to `cross_entropy`, and calls it "probabilities" in a comment. {ref}`Chapter 4 <ch-softmax-regression>` showed that applying the logarithm of the softmax twice changes nothing. Take the comment at its word, however, and write `Softmax`.
+#
+# **Your turn.** (Three minutes.) With a softmax in front, `cross_entropy` takes probabilities for logits. The best it can be given are a 1 and nine zeros. What is the loss of that?
 
-# %%
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...
+check("12.floor", answer)
+
+# %% tags=["hide-cell"]
+floor = F.cross_entropy(torch.eye(10), torch.arange(10)).item()
+print(f"{floor:.3f}")
+check_solution("12.floor", floor)
+
+# %% [markdown]
+# The next cell trains three versions: with the softmax, with nothing (`Identity`), with `log_softmax`. **Guess:** which two are equal?
+
+# %% tags=["hide-output"]
 candidates = [nn.Softmax(dim=1), nn.Identity(), nn.LogSoftmax(dim=1)]
 softmax_curves = []
 for last in candidates:
@@ -347,18 +375,17 @@ assert softmax_curves[1] == softmax_curves[2] or np.allclose(
 )
 if digits.is_mnist:
     assert np.mean(softmax_curves[0]) < np.mean(softmax_curves[1]) - 1
-floor = F.cross_entropy(torch.eye(10), torch.arange(10)).item()
 assert abs(floor - 1.461) < 0.001
 
 # %% [markdown]
-# The first line is the softmax. It learns, more slowly, and its loss cannot get below 1.461: probabilities of 1 and 0, taken for logits, are only one point apart, and $-\log\left(e / (e + 9)\right) = 1.461$. A loss that comes to rest at an odd number deserves the question *what would a perfect model get?* The second and third lines are equal (but for rounding), so the doctor gives a warning to `log_softmax` and says that it is harmless. A doctor that shouts at everything is soon ignored.
+# The first line is the softmax. It learns, more slowly, because probabilities of 1 and 0, taken for logits, are only one point apart: its loss cannot get below $-\log\left(e / (e + 9)\right) = 1.461$. A loss that comes to rest at an odd number deserves the question *what would a perfect model get?* The second and third lines are equal (but for rounding), so the doctor gives a warning to `log_softmax` and says that it is harmless. A doctor that shouts at everything is soon ignored.
 #
 # ## Steps
 #
-# **Three lines.** A tutorial names three lines that no training step may lack: `zero_grad`, `backward`, `step`. What happens without the first? PyTorch *adds* each gradient to what is there.
+# **Three lines.** A tutorial names three lines that no training step may lack: `zero_grad`, `backward`, `step`. Leave out the first, and PyTorch *adds* each gradient to what is there. **Guess:** will it learn nothing, or learn at first and then get worse?
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 def step_without_zero(model, loss_fn, optimizer, X, y):
     loss = loss_fn(model(X), y)
     loss.backward()
@@ -382,10 +409,10 @@ if digits.is_mnist:
 # %% [markdown]
 # Every step follows the sum of all gradients so far, which is momentum with $\mu = 1$ and no brake ({ref}`chapter 6 <ch-optimizers>`). How did the doctor see it? It called `step_without_zero` five times on one batch, with the learning rate set to 0, so that nothing moves. The gradient should be the same each time. It was five times as long in the end. **To test a loop, take away what may change, and see what changes all the same.**
 #
-# **A number from another recipe.** One tutorial uses SGD with a learning rate of 0.8, another uses Adam. Somebody likes both.
+# **A number from another recipe.** One tutorial uses SGD with a learning rate of 0.8, another uses Adam. Somebody likes both. **Guess** how far Adam's first step with 0.8 carries a weight.
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 def with_adam(lr):
     model = network().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
@@ -417,7 +444,7 @@ assert examine_program(slow)["learning-rate"].verdict == "ok"
 # %% [markdown]
 # Adam's first steps are about one learning rate long, for *every* weight that has a gradient, and 0.8 is more than twenty times the largest weight of the first layer, 1/28. The doctor trains copies with a tenth of the rate, a hundredth and so on, until one of them learns. It speaks of *far* too high and *far* too low only. A tutorial's 0.005 for softmax regression, which costs it five points in ten passes ({ref}`chapter 4 <ch-softmax-regression>`), does not alarm it. Choosing well remains your work.
 #
-# **Program F.** Another source writes its own backward pass for a network of sigmoids. Outputs `o` are compared with targets, and the errors travel back through the weights. {ref}`Chapter 5 <ch-backprop>` found a factor missing. Do you see where?
+# **Program F.** Another source writes its own backward pass for a network of sigmoids. Outputs `o` are compared with targets, and the errors travel back through the weights. {ref}`Chapter 5 <ch-backprop>` found a factor missing. Look for it in `step_by_hand`.
 
 
 # %%
@@ -491,10 +518,10 @@ if digits.is_mnist:
 #
 # A wrong measurement is worse than a wrong model, because you will believe it.
 #
-# **Program D.** A tutorial never calls `model.eval()`. For its five layers that is harmless. With one word more, dropout, it is not: this is the sixth, the one that nobody published. The same trained model, measured twice in its way and twice in ours:
+# **Program D.** A tutorial never calls `model.eval()`. For its five layers that is harmless. With one word more, dropout, it is not: this is the sixth, the one that nobody published. **Guess** what the same trained model gives, measured twice in its way and twice in ours.
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 def measure_in_training_mode(model, loader):
     right = [(predict(model, X) == y).float() for X, y in loader]
     return torch.cat(right).mean().item()
@@ -520,7 +547,7 @@ if digits.is_mnist:
 # %% [markdown]
 # Two counts of right answers by one model must agree exactly. If they do not, something is still throwing dice.
 #
-# **Program E.** Two tutorials add up the loss of every batch and divide by the number of examples. `F.cross_entropy` has divided by the batch already. What does that do to the printed loss, and what to the printed accuracy?
+# **Program E.** Two tutorials add up the loss of every batch and divide by the number of examples. `F.cross_entropy` has divided by the batch already. The printed accuracy is right. The printed loss is not.
 
 
 # %%
@@ -544,6 +571,19 @@ run(broken)
 loss, accuracy = measure_twice_divided(broken.model, broken.test_loader)
 print(f"loss {loss:.4f}, accuracy {100 * accuracy:.1f} %")
 
+# %% [markdown]
+# **Your turn.** (Three minutes.) A loss has a scale. Where a model is wrong, another class has at least as much probability as the right one. If 7 % of the digits are wrong, how small can the mean loss be at best?
+
+# %% tags=["your-turn"]
+answer = ...
+check("12.least", answer)
+
+# %% tags=["hide-cell"]
+print(
+    f"{0.07 * np.log(2):.4f}, {0.07 * np.log(2) / loss:.0f} times what was printed"
+)
+check_solution("12.least", 0.07 * np.log(2))
+
 # %% tags=["hide-output", "nbval-ignore-output"]
 diagnose("divided twice", broken)
 
@@ -558,9 +598,9 @@ if digits.is_mnist:
 assert true_loss >= (1 - accuracy) * np.log(2)
 
 # %% [markdown]
-# The accuracy is right. The loss is too small by a factor, the batch size, here 500, and changes when you change the batch size. A loss has a scale: where a model is wrong, the right class has at most probability 1/2, which costs at least $\log 2 = 0.69$. Wrong about one time in fourteen, its mean loss is at least $0.69 / 14 = 0.05$, a hundred times what was printed. The doctor calls our function with a loader whose last batch holds a single example, and an unusual one, and compares what comes back with all the usual ways to average.
+# The loss is too small by the batch size, here 500, and changes when you change the batch size. A right class with at most probability 1/2 costs at least $\log 2 = 0.69$, and 7 % of that is a hundred times what was printed. The doctor calls our function with a loader whose last batch holds a single example, and an unusual one, and compares what comes back with all the usual ways to average.
 #
-# **Program C.** The next pass over the data reports as one in {ref}`chapter 7 <ch-mlp>` did, which came from a tutorial: it prints the mean loss of every 20 batches. Read it as you would read your own.
+# **Program C.** The next pass over the data reports as one in {ref}`chapter 7 <ch-mlp>` did, which came from a tutorial: it prints the mean loss of every 20 batches.
 
 
 # %%
@@ -574,6 +614,17 @@ def train_epoch(model, loss_fn, optimizer, loader):
     return printed
 
 
+# %% [markdown]
+# **Your turn: find the bug in eight lines.** (Two minutes.) `def` is line 1. Which line is wrong? And **guess** what the program prints.
+
+# %% tags=["your-turn"]
+answer = ...
+check("12.line", answer)
+
+# %% tags=["hide-cell"]
+check_solution("12.line", 7)
+
+# %% tags=["hide-output"]
 broken = program(train_epoch=train_epoch)
 parts = broken.model, broken.loss_fn, broken.optimizer
 printed = train_epoch(*parts, broken.train_loader)
@@ -592,9 +643,9 @@ if digits.is_mnist:
 # %% [markdown]
 # The printed loss *grows* while the model learns. Whoever sees it lowers the learning rate, and it grows all the same. `==` compares, and throws the answer away; `=` was meant. A linter points at such a line without running it: ours does (`ruff`, rule B015), and we had to ask it to keep quiet here. The doctor sets the learning rate to 0 and hands our pass the same batch again and again. Every printed loss should be the loss of that batch.
 #
-# **Chance level, after training.** A tutorial saves its model and loads it again; but in the published version the training is commented out, so at the first run there is no file to load, and the program reads digits with random weights. The next cell has the same symptom from another cause. What is the accuracy, and why?
+# **Chance level, after training.** A tutorial saves its model and loads it again; but in the published version the training is commented out, so at the first run there is no file to load, and the program reads digits with random weights. The next cell has the same symptom from another cause. **Guess** the accuracy.
 
-# %%
+# %% tags=["hide-output"]
 forgotten = network().to(device)
 
 
@@ -632,7 +683,7 @@ pairs = {
     "Adam at 0.8": adam_curves,
 }
 
-# %% mystnb={"figure": {"name": "fig-before-after", "caption": "Six mistakes that have a curve: accuracy on digits that were set aside, over four passes, before (dashed) and after the fix."}, "image": {"alt": "Six small panels. The solid curves of the mended programs reach about 92 percent in all of them. The dashed ones lie between 10 and 20 percent for raw pixels and Adam at 0.8, fall there without zero_grad, stay below 40 for sorted data, and run some points below the solid ones for the other two"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-before-after", "caption": "Six mistakes that have a curve: accuracy on digits that were set aside, over four passes, before (dashed) and after the fix."}, "image": {"alt": "Six small panels. The solid curves of the mended programs reach about 92 percent in all of them. The dashed ones lie between 10 and 20 percent for raw pixels and Adam at 0.8, fall there without zero_grad, stay below 40 for sorted data, and run some points below the solid ones for the other two"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -650,7 +701,7 @@ figure.supylabel("accuracy in %", fontsize=10)
 plots.show(figure, "before and after")
 
 # %% [markdown]
-# Only some of the dashed curves look ill. Two run some points below the solid ones in the end; nobody would be alarmed who had not seen both. Most of the other mistakes have no curve that would show anything. So the table counts. Which check named which mistake?
+# Only some of the dashed curves look ill. Two run some points below the solid ones in the end; nobody would be alarmed who had not seen both. Most of the other mistakes have no curve that would show anything. So the table counts which check named which mistake.
 
 # %% tags=["nbval-ignore-output"]
 for name, findings in found.items():
@@ -662,48 +713,122 @@ print(f"{len(found) - 1} programs with a mistake, 1 without")
 # %% tags=["remove-cell"]
 assert sum(len(findings) == 1 for findings in found.values()) == len(found) - 1
 assert len(found) == 15
+
+# %% [markdown]
+# Every mistake is named by one check, and by no other; the model that ends in its scores (`Identity`) is not accused. That is how it was built: the tests of this course hold a bank of broken programs, and demand the same of each; and they hold healthy ones, of which none may be accused.
+#
+# Know its limits. The bank was written by the doctor's own authors, and an author who can think of a mistake can also catch it. Expect it to miss mistakes of other people. Weights that start out hundreds of times too small, for one, it overlooks:
+
+# %% tags=["hide-cell"]
 tiny = network()
 for weight in tiny.parameters():
     nn.init.normal_(weight, std=1e-4)
-assert examine_program(program(tiny)).healthy
-born = [network()[k].weight.std().item() for k in (1, 4)]
-assert 200 < min(born) / 1e-4 < max(born) / 1e-4 < 800
+overlooked = examine_program(program(tiny)).healthy
+born = [network()[k].weight.std().item() / 1e-4 for k in (1, 4)]
+print(
+    f"weights {min(born):.0f} to {max(born):.0f} times too small, healthy: {overlooked}"
+)
+
+# %% tags=["remove-cell"]
+assert overlooked and 200 < min(born) < max(born) < 800
 
 # %% [markdown]
-# Every mistake is named by one check, and by no other; the model that ends in its scores (`Identity`) is not accused. That is how it was built: the tests of this course hold a bank of more than 90 broken programs, and demand the same of each; and they hold 30 healthy ones, of which none may be accused.
-#
-# Know its limits. The doctor looks at 2,000 examples, and trains for seconds. When we made up a dozen and a half further mistakes afterwards, it missed more than a third of them. Weights that start out hundreds of times too small, for one, it still overlooks. It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
+# It does not know whether your network is too small, whether one label in a hundred is wrong, or whether your question can be answered at all. It has found nothing when it says "healthy", and nothing is what it has proved.
 #
 # ## The order in which to look
 #
-# When a program of your own does not learn, do not change the learning rate first. Ask in the order in which causes come before effects. The doctor's questions are in that order, with one exception: it tries learning rates (22) with a loop of its own, so it can look at your loop (24 to 29) last. You have only your loop. Ask 24 to 29 before 22.
-
-# %% tags=["nbval-check-output"]
-from mnist_course.doctor import CHECKS
-
-for number, one in enumerate(CHECKS, start=1):
-    print(f"{number:2}. {one.name:<13} {one.question}")
-
-# %% tags=["remove-cell"]
-names = [one.name for one in CHECKS]
-assert names.index("learning-rate") == 21
-assert (names.index("step"), names.index("average")) == (23, 28)
-assert names[-1] == "average"
-
-# %% [markdown]
-# In short, with no tool at hand:
+# When a program of your own does not learn, do not change the learning rate first. Ask in the order in which causes come before effects:
 #
 # 1. **Look at a batch**, as it enters the model, behind every `view` and `permute`. Print shape, type, smallest and largest value, and *draw* ten pictures with their labels.
-# 2. **Look at the first loss.** For $K$ classes and cross-entropy it should be near $\log K$.
+# 2. **Look at the first loss.** For $K$ classes and cross-entropy it should be near $\log K$ or somewhat above, *and* the scores of two pictures should differ. (At $\log K$ exactly a network may be asleep: {ref}`chapter 7 <ch-mlp>`.)
 # 3. **Overfit one batch**, without dropout, augmentation and weight decay, with a rate known to be moderate (Adam, 0.001). If 32 examples cannot be learned by heart in a few hundred steps, no data set will help.
-# 4. **Look at every gradient.** None missing, none zero, none that grows when nothing moves.
+# 4. **Look at every gradient.** None missing, none zero.
 # 5. **Take the pictures away.** Train with zeros in place of them. If the loss gets no worse, your model does not look at its input.
 # 6. **Only then** try learning rates, by factors of ten.
 # 7. **Distrust good news.** Measure twice, in evaluation mode, on data that was not trained on.
 #
+# The first five as twelve lines that you can copy:
+
+
+# %%
+def sanity(model, X, y):
+    print(
+        tuple(X.shape),
+        X.dtype,
+        f"{X.min():.2f} to {X.max():.2f}",
+        y[:5].tolist(),
+    )
+    with torch.no_grad():
+        scores = model(X)  # (B, K)
+    print(
+        f"first loss {F.cross_entropy(scores, y):.2f}, log K {np.log(scores.shape[1]):.2f}"
+    )
+    print(
+        f"spread between pictures {scores.std(dim=0).mean():.3f}"
+    )  # 0: asleep
+    for name, inputs in {"zeros": torch.zeros_like(X), "pictures": X}.items():
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+        losses = [
+            step(model, F.cross_entropy, optimizer, inputs, y)
+            for _ in range(300)
+        ]
+        print(f"one batch of {name}: {losses[0]:.2f} → {losses[-1]:.3f}")
+    print(
+        "no gradient:",
+        [n for n, p in model.named_parameters() if not p.grad.any()],
+    )
+
+
+sanity(network().to(device), X[:32], y[:32])
+
+# %% [markdown]
+# With zeros the network can learn how frequent the classes are, and nothing else. The 32 pictures it learns by heart, and every parameter has a gradient. That is what health looks like. The doctor is the long form of these lines.
+#
+# **The card.** Every row was measured on this page or on the one that it names. Pin it to the wall.
+#
+# | symptom | suspects | the line that decides |
+# | --- | --- | --- |
+# | loss stays at $\log K$ from the start | no step, another model's optimizer, silent units, labels that do not belong | did any weight change after one step? `model(X).std(dim=0)` |
+# | loss explodes, then rests at $\log K$ | pixels 0 to 255, learning rate too high | `X.min(), X.max()` |
+# | loss rests at an odd number, such as 1.461 | a softmax before `cross_entropy` | `model(X).min() < 0` |
+# | some classes are never predicted | ReLU on the scores, sorted data | `model(X).min()`; `predictions.bincount(minlength=K)` |
+# | learns, then gets worse and worse | `zero_grad` forgotten | two backward passes at rate 0: is the gradient twice as long? |
+# | hardly better than chance with Adam | a rate from another recipe | a tenth of it |
+# | learns, a little worse than others report | inputs prepared differently, wrong gradient by hand | mean and spread of both loaders; `gradcheck`, autograd |
+# | training loss jumps from class to class | data not shuffled | labels of the first batch |
+# | printed loss grows, accuracy does too | a sum that is never reset | print one batch's own loss |
+# | printed loss is far too small | divided twice | does it change with the batch size? |
+# | accuracy 100.0 % | test data are training data | are any two pictures equal bit by bit? |
+# | two measurements differ | `model.eval()` forgotten | measure twice |
+# | chance level after an honest training | another model is measured | `id(model)` in both places |
+# | loss of a batch cannot be brought to 0 | the model, not the data | step 3 above |
+#
+# **What the five tutorials claim**, beside what their programs do. The mistakes that teach stand where their topic is taught; here is the score.
+#
+# | tutorial's network | it reports | measured, mean ± sd | why |
+# | --- | --- | --- | --- |
+# | softmax regression, 0.005 | 87.4 % | 87.43 ± 0.04 % | the rate is far too low: 92.60 ± 0.08 % with a better one ({ref}`chapter 4 <ch-softmax-regression>`) |
+# | five layers | no number; its "test" is training data | 97.66 ± 0.03 % | Program A |
+# | 784-256-64-10, rate 0.8 | 97 %, "loss 1 %" | 93.97 ± 7.75 %; without the ReLU on the scores 96.84 ± 0.50 % | {ref}`chapter 7 <ch-mlp>`; a loss has no percent |
+# | convolutions | a test loss 16 times too small | 98.93 ± 0.06 % after half of its passes | Program E |
+# | hinge loss, by hand | 2.9, 0 and 10.9 | 2.9, 0 and 12.9 | 5.3 and 5.6 are not the scores ({ref}`chapter 3 <ch-scores-and-hinge>`) |
+#
 # The doctor also examines programs outside notebooks. Write a function that returns the parts and run `python -m mnist_course doctor my_file.py:my_function`; the exit status is 0 if it finds nothing, 1 if it finds something, and 2 if there was nothing to look at.
 
 # %% tags=["remove-cell"]
+from mnist_course.results import load_results
+
+quoted = {
+    "s4": "87.43 ± 0.04",
+    "softmax": "92.60 ± 0.08",
+    "s0": "97.66 ± 0.03",
+    "s2-published": "93.97 ± 7.75",
+    "s2": "96.84 ± 0.50",
+    "s1": "98.93 ± 0.06",
+}
+for name, result in load_results().items():
+    if name in quoted:
+        assert f"{result.mean:.2f} ± {result.sd:.2f}" == quoted[name]
 from mnist_course.progress import headline
 
 headline(
@@ -717,12 +842,11 @@ headline(
 #
 # :::{exercise}
 # :label: ex-debug-letters
-# (A minute.) You train a network on the 26 letters, with cross-entropy. Which loss do you expect before the first step?
+# (A minute.) A network for the 26 letters, with cross-entropy. Before the first step the loss is 3.258, and $\log 26 = 3.258$. What do you conclude? (a) All is well. (b) It may be asleep: look whether two pictures get different scores. (c) The labels are shuffled. (d) It should be lower.
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
+# a letter in quotation marks
 answer = ...
 check("12.letters", answer)
 
@@ -844,7 +968,7 @@ summary()
 # * You look in the order of causes: data, output and loss, gradients and steps, measurement. The learning rate comes late.
 # * You can have a PyTorch classifier with one row of scores per example examined, on the command line too, and you know what an examination cannot show.
 #
-# This is the last chapter so far. It all began with sixteen bytes of a file. You can now train a network that reads digits, measure it without fooling yourself, and say what to look at when it does not learn.
+# It all began with sixteen bytes of a file. You can now train a network that reads digits, measure it without fooling yourself, and say what to look at when it does not learn. {ref}`What you have built, and where next <next>` closes the course.
 
 # %% [markdown]
 # ## Solutions
@@ -853,10 +977,10 @@ summary()
 # :class: dropdown
 # :::
 #
-# Whoever guesses gives each letter the probability $1/26$.
+# (b). A network that answers every picture alike, with scores of 0, pays exactly $\log K$. A good start is a little above it, because its scores differ, by chance and wrongly.
 
 # %%
-check_solution("12.letters", np.log(26))
+check_solution("12.letters", "b")
 
 # %% [markdown]
 # :::{solution-end}
@@ -955,7 +1079,7 @@ check_solution("12.measure", repaired_measure)
 # :class: dropdown
 # :::
 #
-# It behaves while it is watched, and the doctor does not watch for long: it calls a step seven times. Every test is finite: it can show that something is wrong, never that nothing is.
+# It behaves while it is watched, and the doctor does not watch for long: it calls a step a few times. Every test is finite: it can show that something is wrong, never that nothing is.
 
 
 # %%
@@ -971,10 +1095,12 @@ class FoolingStep:
 
 check_solution("12.fool", FoolingStep())
 
-# %% tags=["remove-cell"]
 watched = FoolingStep()
-assert examine_program(program(train_step=watched)).healthy
-assert watched.calls == 7
+report = examine_program(program(train_step=watched))
+print("healthy:", report.healthy, "after", watched.calls, "calls")
+
+# %% tags=["remove-cell"]
+assert report.healthy and watched.calls < 10
 
 # %% [markdown]
 # :::{solution-end}

@@ -13,7 +13,7 @@ from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("12.letters", "12.flat", "12.scale", "12.fourth")
+in_data("12.floor", "12.least", "12.line", "12.letters", "12.flat", "12.scale", "12.fourth")
 
 
 def _points(num_classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -104,6 +104,12 @@ def step(answer: Any) -> None:
         pairs = zip(own.parameters(), clean.parameters(), strict=True)
         if max(float((a - b).detach().abs().max()) for a, b in pairs) > 1e-5:
             if number_of_step == 0:
+                twice = _model()
+                mover = torch.optim.SGD(twice.parameters(), lr=0.2)
+                _clean_step(twice, F.cross_entropy, mover, X[rows], y[rows])
+                pairs = zip(own.parameters(), twice.parameters(), strict=True)
+                if max(float((a - b).detach().abs().max()) for a, b in pairs) < 1e-5:
+                    raise Wrong("your step is twice as long: does the optimizer step twice?")
                 raise Wrong(
                     "the first step already goes elsewhere than a step down the cross-entropy of "
                     "the logits: what does cross_entropy want to be given?"
@@ -141,7 +147,11 @@ def measure(answer: Any) -> None:
             "the model came in evaluation mode and is left in training mode: remember "
             "model.training at the start, and put that back"
         )
-    _diagnose(_program(model, evaluate=answer), "eval-mode", "average")
+
+    def as_floats(model: nn.Module, loader: Any) -> tuple[float, ...]:
+        return tuple(float(part) for part in answer(model, loader))
+
+    _diagnose(_program(model, evaluate=as_floats), "eval-mode", "average")
     model.eval()
     with torch.no_grad():
         logits = model(X[:41])
@@ -208,6 +218,11 @@ def where(answer: Any) -> None:
         (nn.Sequential(nn.Linear(12, 8), half, nn.Tanh(), nn.Linear(8, 4)), -1),
         (nn.Sequential(nn.Linear(12, 8), nn.Linear(8, 4), nn.ReLU(), _Times(0.0)), 3),
     ]
+    blind = nn.Linear(12, 8)
+    nn.init.zeros_(blind.weight)  # equal rows, whose columns differ
+    cases.append((nn.Sequential(blind, nn.Tanh(), nn.Linear(8, 4)), 0))
+    X[1] = X[0]  # twins, and all the others differ
+    X[2:] -= X[2:].mean(dim=0) - X[0]  # so that the first is also the mean
     for model, expected in cases:
         model.train()
         result = call(answer, copy.deepcopy(model), X)

@@ -205,19 +205,55 @@ def _zeros_only(model, X):
     return -1
 
 
+def _as_tensor(model, loader):
+    return torch.tensor(_measure(model, loader))
+
+
+def _twice(model, loss_fn, optimizer, X, y):
+    loss = loss_fn(model(X), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    optimizer.step()
+    return loss.item()
+
+
+def _where(are_equal):
+    @torch.no_grad()
+    def find(model, X):
+        for index, layer in enumerate(model.eval()):
+            X = layer(X)
+            if are_equal(X):
+                return index
+        return -1
+
+    return find
+
+
+_no_spread_at_all = _where(lambda X: X.std() == 0)
+_first_two_alone = _where(lambda X: torch.equal(X[0], X[1]))
+_against_the_mean = _where(lambda X: torch.allclose(X[0], X.mean(dim=0), atol=1e-5))
+
+
 RIGHT = {
-    "12.letters": [math.log(26), 3.258, np.float32(math.log(26)), torch.tensor(26.0).log()],
+    "12.floor": [1.461, -math.log(math.e / (math.e + 9)), np.float32(1.46115)],
+    "12.least": [0.07 * math.log(2), 0.0485, torch.tensor(0.04852)],
+    "12.line": [7, 7.0, np.int64(7)],
+    "12.letters": ["b", "B", "(b)"],
     "12.flat": ["b", "B", "(b)"],
     "12.scale": [0.0131 * 32, 0.4192, np.array(0.4192), torch.tensor([0.4192])],
     "12.fourth": [[256, 4], (256, 4.0), np.array([256, 4]), torch.tensor([256, 4])],
     "12.step": [_step, _step_that_clears_afterwards],
-    "12.measure": [_measure, _measure_at_once, _measure_in_one_call, _variant()],
+    "12.measure": [_as_tensor, _measure, _measure_at_once, _measure_in_one_call, _variant()],
     "12.fool": [_Fooling(), _back_and_forth],
     "12.where": [_first_equal, _first_equal_by_spread],
 }
 
 WRONG = {
-    "12.letters": [math.log(10), math.log2(26), math.log10(26), -math.log(26), 1 / 26, 26, "3.258"],
+    "12.floor": [0, math.log(10), 1, 2.108, -1.461, 0.232, 1.5, "1.461"],
+    "12.least": [0.07, math.log(2), 0.07 * math.log(10), 0, 0.035, 4.852, [0.05, 0.1]],
+    "12.line": [6, 4, 5, 3, 2, 8, 1, "7"],
+    "12.letters": ["a", "c", "d", 3.258, True],
     "12.flat": ["a", "c", "d", "too high", 2, True],
     "12.scale": [0.0131, 0.0131 / 32, 0.131, 0.0131 * 1024, 13.1, [0.4192, 0.4192]],
     "12.fourth": [
@@ -237,6 +273,7 @@ WRONG = {
         _piled,
         _no_step,
         _no_return,
+        _twice,
         _accuracy_returned,
         nn.Linear(2, 2),
         "optimizer.zero_grad()",
@@ -258,6 +295,9 @@ WRONG = {
         _last_equal,
         _any_unit,
         _zeros_only,
+        _no_spread_at_all,
+        _first_two_alone,
+        _against_the_mean,
         lambda model, X: 1 + _first_equal(model, X),
         lambda model, X: -1,
         lambda model, X: 0,
