@@ -10,23 +10,22 @@
 # (ch-checkpoints)=
 # # 10. A run that survives: checkpoints
 #
-# `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights. How many of them differ?
-#
-# None, not in a single bit (on a CPU; what GPUs do comes near the end). That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
+# `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights, and not a single bit of them differs (on a CPU; what GPUs do comes near the end). That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
 #
 # * forget one part of a run after the other, and measure how far the weights drift off,
 # * replace the memory of the random numbers by arithmetic,
 # * kill a program in the middle of `torch.save`, and see what is left of the file,
 # * flip bits in a checkpoint, and count who notices,
+# * copy a loop of some twenty lines that survives,
 # * read what a file from a stranger would have done to your computer,
 # * kill a real run, resume it, and compare the bits.
 #
-# New names: `run`, `state`, `fingerprint`, `step_seed`.
+# About 45 minutes, without the exercises. New names: `run`, `state`, `fingerprint`, `step_seed`.
 
 # %% [markdown]
 # ## What is a run made of?
 #
-# A small network for a small run: 6,000 digits, 64 hidden units, dropout, momentum, and a learning rate that falls to zero. All of them are old acquaintances of {ref}`chapter 6 <ch-optimizers>` and {ref}`chapter 7 <ch-mlp>`.
+# A small network for a small run: 6,000 digits, 64 hidden units, dropout, momentum, and a learning rate that falls to zero. All of them are old acquaintances of {ref}`chapter 6 <ch-optimizers>` and {ref}`chapter 8 <ch-overfitting>`.
 
 # %%
 from mnist_course.data import Batches, load_data, to_tensors
@@ -68,7 +67,21 @@ def new_run(seed):
 
 
 # %% [markdown]
-# The batches come from `Batches` of {ref}`chapter 2 <ch-batches>`. The order of a pass is a function of a seed and the number of the pass, so "the batch of step 123" means the same today and tomorrow. (`batches.one_pass(epoch, start)` yields the batches of one pass from number `start` on; it does not train, unlike our function of that name in chapter 2. `next` takes the first of them.) Then `make_steps` trains from one step to another, and keeps the weights after each, for our figure.
+# The batches come from `Batches` of {ref}`chapter 2 <ch-batches>`. The order of a pass is a function of a seed and the number of the pass, so "the batch of step 123" means the same today and tomorrow.
+#
+# **Your turn.** (Two minutes.) A pass has 94 batches. Steps, passes and batches are counted from 0. Which pass, and which batch of it, is step 1,234?
+
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...  # [pass, batch]
+check("10.place", answer)
+
+# %% tags=["hide-cell"]
+check_solution("10.place", divmod(1234, 94))
+
+# %% [markdown]
+# `batches.one_pass(epoch, start)` yields the batches of one pass from number `start` on; `next` takes the first of them. Then `make_steps` trains from one step to another, and keeps the weights after each, for our figure.
 
 # %%
 batches = Batches(X, y, 64, shuffle=True, seed=0)
@@ -81,9 +94,7 @@ def batch_of(step):
 
 # %%
 def make_steps(run, first, last):
-    run[
-        "model"
-    ].train()  # whoever measured it may have left it in evaluation mode
+    run["model"].train()  # whoever measured it may have changed the mode
     weights = []
     for step in range(first, last):
         X, y = batch_of(step)
@@ -116,9 +127,9 @@ def fingerprint(model):
 
 
 # %% [markdown]
-# Train twice from the same seed. Two programs that do the same arithmetic in the same order must get the same result. Do they?
+# Train twice from the same seed. Two programs that do the same arithmetic in the same order must get the same result. **Guess:** will they, to the last bit?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 whole = new_run(seed=0)
 path_of_whole = make_steps(whole, 0, NUM_STEPS)  # (200, 50890)
 print(fingerprint(whole["model"]))
@@ -143,7 +154,7 @@ bits = int(fingerprint(nudged), 16) ^ int(fingerprint(whole["model"]), 16)
 assert 80 < bits.bit_count() < 176
 
 # %% [markdown]
-# They do. Now interrupt the run after step 100. What must we write down, so that a new process can go on as if nothing had happened? The weights, certainly. Models, optimizers and schedulers of PyTorch hand out what we need as their `state_dict`. It is no copy: its tensors are the weights themselves, and the next step changes them. If you keep it in memory, copy it (`deepcopy`) when you take it, and again when you give it to an optimizer, which goes on with the very tensors that it gets. What is written to a file is a copy anyway.
+# What repeats can be tested. Now interrupt the run after step 100. What must we write down, so that a new process can go on as if nothing had happened? The weights, certainly. Models, optimizers and schedulers of PyTorch hand out what we need as their `state_dict`. It is no copy: its tensors are the weights themselves, and the next step changes them. So copy it (`deepcopy`) if you keep it in memory. What is written to a file is a copy anyway.
 
 # %%
 import copy
@@ -172,7 +183,7 @@ assert state["optimizer"]["param_groups"][0]["params"] == [0, 1, 2, 3]
 assert state["scheduler"]["lr_lambdas"] == [None]
 
 # %% [markdown]
-# A new process starts with other random numbers: `new_run(seed=99)` stands in for it. We let it take over one part, then two, then three, then all four. Before you run the cell, guess: which of them can be forgotten without harm?
+# A new process starts with other random numbers: `new_run(seed=99)` stands in for it. We let it take over one part, then two, then three, then all four. **Guess first:** which of them can be forgotten without harm?
 
 
 # %%
@@ -193,7 +204,7 @@ def accuracy(model):
         return 100 * (model(X_valid).argmax(dim=1) == y_valid).float().mean()
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 names, drift, reached = list(state), {}, {}
 for count in range(1, 5):
     run, path = resume(names[:count])
@@ -227,9 +238,9 @@ make_steps(probe, CUT, CUT + 1)
 assert abs(probe["optimizer"].param_groups[0]["lr"] - 0.0995) < 1e-9
 
 # %% [markdown]
-# Look at the last column first. All four work, and their accuracies differ by one percent, or three at most. Whoever forgets a part will not find out from the accuracy. That is the trouble with this mistake: it is silent. The weights tell.
+# Look at the last column first. All four work, and their accuracies lie close together. Whoever forgets a part will not find out from the accuracy. That is the trouble with this mistake: it is silent. The weights tell.
 
-# %% mystnb={"figure": {"name": "fig-drift", "caption": "How far the weights of a resumed run are from those of the run that was never interrupted: the largest of the 50,890 differences after each step."}, "image": {"alt": "Three curves over the 100 steps after the interruption, both scales logarithmic. With the model alone the difference is a few hundredths after one step; with the optimizer too it begins lower, and both end near one half. With the scheduler it stays between one and two tenths. A row of marks at the bottom of the picture says that with the random numbers the difference is exactly zero"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-drift", "caption": "How far the weights of a resumed run are from those of the run that was never interrupted: the largest of the 50,890 differences after each step."}, "image": {"alt": "Three curves over the 100 steps after the interruption, both scales logarithmic. With the model alone the difference is a few hundredths after one step; with the optimizer too it begins lower, and both end near one half. With the scheduler it stays between one and two tenths. A row of marks at the bottom of the picture says that with the random numbers the difference is exactly zero"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -270,11 +281,11 @@ print(plain.state_dict()["state"])
 assert plain.state_dict()["state"] == {}
 
 # %% [markdown]
-# Its other four mistakes do harm. See whether you would have caught them. It saves into a folder that it does not create. It says that the network is loaded before every test, and loads it once, when the program starts. When there is no file yet, it predicts with random weights, without a word. And it writes the new file over the old one, to which we come in a minute.
+# Its other four mistakes do harm. It saves into a folder that it does not create. It says that the network is loaded before every test, and loads it once, when the program starts. When there is no file yet, it predicts with random weights, without a word. And it writes the new file over the old one, to which we come in a minute.
 #
 # ## Random numbers without a memory
 #
-# Saving the state of the random numbers worked. But think of all the places that have one: Python, numpy, PyTorch, every GPU, every `DataLoader` with a generator of its own. Miss one, and you are back on the blue curve. And there is a trap. To resume in the middle of an epoch, many programs begin the epoch again and skip the batches that were done. Whoever has set the random state of the interruption before that gets another order: some digits come twice in this epoch, others not at all. Whoever has set the state of the epoch's beginning gets the right order, but skipping does not draw the numbers that dropout drew, so from there on all masks are others. Both states are needed, each at its moment.
+# Saving the state of the random numbers worked. But think of all the places that have one: Python, numpy, PyTorch, every GPU, every `DataLoader` with a generator of its own. Miss one, and you are back on the blue curve. And there is a trap. To resume in the middle of an epoch, many programs begin the epoch again and skip the batches that were done. The order of the digits needs the random state of the epoch's beginning, dropout that of the interruption: both, each at its moment.
 #
 # There is a better way, which needs no memory at all: make every random number a *function* of the run and the step. Before step 1,234 of run 7, seed the generator from the pair (7, 1234). Whoever comes to that step, by whatever way, draws the same numbers.
 
@@ -329,17 +340,17 @@ if digits.is_mnist:
     assert divmod(CUT, len(batches)) == (1, 6)
 
 # %% [markdown]
-# Note that step 100 is no good place for an interruption: it lies in the second pass over the 6,000 digits, a few batches from its beginning. It does not matter. The number of the step says all: which pass, which batch, which random numbers.
+# Step 100 lies in the second pass over the 6,000 digits, a few batches from its beginning. It does not matter. The number of the step says all: which pass, which batch, which random numbers.
 #
 # A checkpoint, then, must hold the weights, the state of the optimizer and of the scheduler, and the step. Two more things keep a reader of the file honest: what the run was (its settings and its seed), so that nobody resumes it as another, and what had been measured so far, so that the history has no hole.
 #
-# Two things are *not* in these states, and nobody objects. The optimizer numbers its parameters and does not know their names: change the order of the layers, and where the shapes agree the velocity of one goes to another. And a `LambdaLR` does not save its function: resume with another `NUM_STEPS`, and the learning rate falls otherwise. Both belong to what the run *was*. A run in which more changes (the scale of float16 in a `GradScaler`, a running average of the weights) must save that, too.
+# Two things are *not* in these states, and nobody objects. An optimizer loads the states of its parameters by their place, even if it was told their names: change the order of the layers, and where the shapes agree the velocity of one goes to another. And a `LambdaLR` does not save its function: resume with another `NUM_STEPS`, and the learning rate falls otherwise. Both belong to what the run *was*.
 #
 # ## A file that is never half
 #
-# That is what goes in; now to the disk. `torch.save(state, "run.pt")` does what every simple program does: it opens the file, which empties it, and then writes. Between these two moments the old checkpoint is gone and the new one is not there. Let us aim at that gap. A child process saves 128 MB again and again over a good file; we wait until the file is no longer whole, and shoot.
+# That is what goes in; now to the disk. `torch.save(state, "run.pt")` does what every simple program does: it opens the file, which empties it, and then writes. Between these two moments the old checkpoint is gone and the new one is not there. Let us aim at that gap. A child process saves 128 MB again and again over a good file; we wait until the file is no longer whole, and kill it. **Guess** what is left.
 
-# %%
+# %% tags=["hide-input"]
 import subprocess
 import sys
 import tempfile
@@ -355,7 +366,7 @@ while True:
 """
 
 
-# %%
+# %% tags=["hide-input"]
 def size_of(path):
     try:
         return path.stat().st_size
@@ -372,7 +383,7 @@ def kill_while_saving(code, path, half, size):
     return size_of(half)
 
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 path = folder / "run.pt"
 torch.save({"weights": torch.ones(32_000_000)}, path)
 before = size_of(path)
@@ -388,9 +399,21 @@ assert 0 <= after < before
 path.unlink()
 
 # %% [markdown]
-# Both are gone, the old checkpoint and the new one, and with them the run. Nor is this bad luck. A program that does nothing but save has no whole file for most of its time. Kill it at random moments and count: `python -m tests.soak.resume --kills 0 --flips 0 --disks 0` does so. A real run does not save all the time, but it saves thousands of times, and the moments at which programs die are not random: a disk fills up while something is being written.
+# With both checkpoints the whole run is lost. Nor is this bad luck: the moments at which programs die are not random. A disk fills up while something is being written.
 #
-# The cure is older than Python. Write to *another* name; make sure that it is on the disk; then rename. Renaming within one file system is a single step of the operating system: whoever looks sees the old file or the new one. That is why the other name is in the same folder, and not in `/tmp`. (Windows refuses while another program has the file open.)
+# The cure is older than Python. Renaming a file within one file system is a single step of the operating system: whoever looks sees the old file or the new one.
+#
+# **Your turn.** (Two minutes.) Bring the four steps into the right order: (1) rename the new file to the old name; (2) write all bytes to another name in the same folder; (3) wait until the disk has them (`os.fsync`); (4) hand them to the operating system (`flush`).
+
+# %% tags=["your-turn"]
+answer = ...  # such as [1, 2, 3, 4]
+check("10.order", answer)
+
+# %% tags=["hide-cell"]
+check_solution("10.order", [2, 4, 3, 1])
+
+# %% [markdown]
+# In Python:
 
 # %%
 import os
@@ -406,9 +429,9 @@ def write_safely(path, data):
 
 
 # %% [markdown]
-# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. No kill can show this: what a killed program has handed to the operating system is still written. Only a power cut tells, and we did not cut ours. (On macOS the disk may keep the bytes in its own memory for a while; and the new *name* is on the disk for sure only after an `fsync` of the folder. Without that a power cut may bring back the old file. It is whole.)
+# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. No kill can show this: what a killed program has handed to the operating system is still written. Only a power cut tells, and we did not cut ours.
 #
-# Aim at `write_safely` in the same way. The child gets its source, writes as fast as it can, and dies as soon as we see half a file.
+# Aim at `write_safely` in the same way. The child gets its source, writes as fast as it can, and is killed as soon as we see half a file.
 
 # %% tags=["nbval-ignore-output"]
 import inspect
@@ -433,14 +456,63 @@ for leftover in folder.iterdir():
     leftover.unlink()
 
 # %% [markdown]
-# The child died in the middle of a file of its own, with another name. The checkpoint is whole. (The next save writes over such a half. `atomic_write`, with which the course itself saves, gives each a name of its own, and removes those that are an hour old.)
+# The child ended in the middle of a file of its own, with another name. The checkpoint is whole.
 #
-# ## A file that tells when it lies
+# ## A loop to copy
 #
-# Disks forget, cables and memory flip bits, copies stop halfway. What does `torch.load` say to a checkpoint with one wrong bit? We flip one random bit in each of 60 copies, and sort what happens.
+# That is all one needs. Here is a loop that survives, made of the pieces of this page.
 
 # %%
 import io
+
+
+def train(path, num_steps, save_every, stop_at=None):
+    run, step = new_run(seed=0), 0
+    if path.exists():
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        step = saved["step"]
+        for name, part in run.items():
+            part.load_state_dict(saved[name])
+    while step < num_steps and step != stop_at:
+        torch.manual_seed(step_seed(0, step))
+        make_steps(run, step, step + 1)
+        step += 1
+        if step % save_every == 0:
+            states = {name: part.state_dict() for name, part in run.items()}
+            buffer = io.BytesIO()
+            torch.save({**states, "step": step}, buffer)
+            write_safely(path, buffer.getvalue())
+    return run["model"]
+
+
+# %% [markdown]
+# Stop it at step 57 of 100, with a checkpoint every ten steps. **Guess** how many steps are made twice, and whether the bits will be those of a run without a stop.
+
+# %% tags=["hide-output"]
+in_one_go = train(folder / "whole.pt", 100, save_every=10)
+train(folder / "cut.pt", 100, save_every=10, stop_at=57)
+print("saved at step", torch.load(folder / "cut.pt", weights_only=True)["step"])
+in_two = train(folder / "cut.pt", 100, save_every=10)
+print("the same bits:", fingerprint(in_two) == fingerprint(in_one_go))
+
+# %% tags=["remove-cell"]
+assert fingerprint(in_two) == fingerprint(in_one_go)
+for leftover in folder.iterdir():
+    leftover.unlink()
+
+# %% [markdown]
+# Steps 51 to 57 are made again, with the same batches and the same dice. Four words to the lines:
+#
+# * `map_location="cpu"`: a checkpoint remembers the device on which it was made. Without this word a GPU's checkpoint does not open on a laptop. `load_state_dict` then copies to wherever the model is.
+# * `weights_only=True`: see below, *A file from a stranger*.
+# * *State for going on* is not *weights for use*. Whoever only wants answers needs `saved["model"]`, a third of the file with Adam, and calls `model.eval()`.
+# * *Keep the best*, not only the last: when the validation loss is lower than ever, write a second file, `best.pt`. Whoever stops at the best is *stopping early* ({ref}`chapter 8 <ch-overfitting>`).
+#
+# ## A file that tells when it lies
+#
+# Disks forget, cables and memory flip bits, copies stop halfway. What does `torch.load` say to a checkpoint with one wrong bit? We flip one random bit in each of 60 copies, and sort what happens. **Guess** how many of the 60 load without a word.
+
+# %%
 import random
 
 good = io.BytesIO()
@@ -466,7 +538,7 @@ def what_happens(load, data):
     return "loaded, right" if same else "loaded, WRONG"
 
 
-# %%
+# %% tags=["hide-output"]
 from collections import Counter
 
 
@@ -489,9 +561,9 @@ pattern = np.array([0.01], np.float32).view(np.uint32) ^ np.uint32(1 << 30)
 assert abs(pattern.view(np.float32)[0] / 3.4e36 - 1) < 0.01
 
 # %% [markdown]
-# All 60 load, without an error or a warning, with one weight that is not what it was. If the bit was at the end of a number, nobody will ever know. If it was the highest bit of the exponent, a weight of 0.01 is now $3.4 \cdot 10^{36}$.
+# They load without an error or a warning, with one weight that is not what it was. If the bit was at the end of a number, nobody will ever know. If it was the highest bit of the exponent, a weight of 0.01 is now $3.4 \cdot 10^{36}$.
 #
-# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment. (It also has a checksum of 32 bits for each of its parts, by which `zipfile.ZipFile(path).testzip()` finds such a bit. `torch.load` does not look at it, and it does not cover the rest of the file. The last two bytes of an archive without a comment say how long its comment is: 0. We write 71 there, the low byte first: seven characters `sha256:` and 64 digits.)
+# The remedy is the fingerprint again: store the SHA-256 of the file with the file. But where? A second file gets separated from the first. A file of PyTorch is a zip archive, as you can tell from its first two bytes, `PK`. And a zip archive may end in a comment: seven characters `sha256:` and 64 digits. (Zip's own checksums would find such a bit, too; `torch.load` does not look at them.)
 
 # %%
 from mnist_course.training.checkpoint import load_checkpoint, save_checkpoint
@@ -530,7 +602,7 @@ assert outcomes == {"refused": 60}
 assert what_happens(careful_load, good) == "loaded, right"
 
 # %% [markdown]
-# All 60 are refused, and the good one loads. Whoever meets such a file is told its name, what is wrong, and what to do next. `save_checkpoint` keeps what it replaces as `run.pt.previous`: one more save, one more accident, and we are sent there.
+# All 60 are refused, and the good one loads. `save_checkpoint` also keeps what it replaces as `run.pt.previous`: one more save, one more accident, and we are sent there.
 
 
 # %%
@@ -592,7 +664,7 @@ for opcode, argument, _ in pickletools.genops(program):
         print(f"{opcode.name:<20} {argument or 'call it'}")
 
 # %% [markdown]
-# *Of the module builtins take print; take this sentence; call the one with the other.* Put a function that deletes your files in its place, and you have an attack. Files of this kind have been found among the networks that a large site offered for download {cite}`zanki2025nullifai`. Since its version 2.6, `torch.load` by default refuses whatever is not a tensor or a plain value (`weights_only=True`). That guard has been broken at least twice, before version 2.6 and again before 2.10 {cite}`cve202532434,cve202624747`; so keep PyTorch up to date. It can also be switched off: by an argument, and for all calls that leave the argument out by an environment variable. So `load_checkpoint` passes `weights_only=True`, which the variable does not override. (It refuses to work while the variable is set all the same, because other programs would run what it refuses.) It does not open the greeting:
+# *Of the module builtins take print; take this sentence; call the one with the other.* Put a function that deletes your files in its place, and you have an attack. Files of this kind have been found among the networks that a large site offered for download {cite}`zanki2025nullifai`. Since its version 2.6, `torch.load` by default refuses whatever is not a tensor or a plain value (`weights_only=True`). That guard has been broken at least twice, before version 2.6 and again before 2.10 {cite}`cve202532434,cve202624747`; so keep PyTorch up to date. It can be switched off by an environment variable, too, unless the argument is given; so `load_checkpoint` gives it. It does not open the greeting:
 
 # %% tags=["nbval-check-output"]
 archive = io.BytesIO()
@@ -608,11 +680,11 @@ except ValueError as error:
 assert what_happens(careful_load, body + seal) == "refused"
 
 # %% [markdown]
-# Note that the checksum of this file is *right*: we computed it ourselves, as any stranger can. A checksum protects against accidents. Against malice only caution helps: load weights, never programs. The format *safetensors* is made for this: a table of names, shapes and types, and then the numbers. There is no program in it that could run.
+# The checksum of this file is *right*: we computed it ourselves, as any stranger can. A checksum protects against accidents. Against malice only caution helps: load weights, never programs. The format *safetensors* is made for this: a table of names, shapes and types, and then the numbers. There is no program in it that could run.
 #
 # ## Kill it
 #
-# `fit` has all of this built in: `seed=` seeds every step, `checkpoint=` names the file, `save_every=` says how often, and `resume=True` goes on if the file is there. So has the command line, and we shall give the same command four times:
+# `fit` has all of this built in: `seed=` seeds every step, `checkpoint=` names the file, `save_every=` says how often, and `resume=True` goes on if the file is there. So has the command line, and we shall give the same command four times. The four processes are started together, because importing PyTorch takes seconds, and each waits for a line from us.
 
 # %%
 run_file = folder / "killed.pt"
@@ -623,10 +695,7 @@ arguments += ["--resume"]
 print("python -m mnist_course", *arguments[:6], "\\")
 print("   ", shorten(" ".join(arguments[6:])))
 
-# %% [markdown]
-# Importing PyTorch takes seconds, so we start the four processes together, and each waits for a line from us before it does anything.
-
-# %%
+# %% tags=["hide-input"]
 waiting = (  # the first optimizer imports torch._dynamo, which takes seconds
     "import torch._dynamo; from mnist_course.cli import main; input(); main()"
 )
@@ -641,7 +710,7 @@ lives = [
 ]
 
 # %% [markdown]
-# Meanwhile this process trains the same network in peace: the one of chapter 7 with its recipe, on all the digits.
+# Meanwhile this process trains the same network in peace: the one of chapter 8 with its recipe, on all the digits.
 
 # %%
 from mnist_course.device import pick_device
@@ -658,10 +727,10 @@ if digits.is_mnist:
     assert peace.test.accuracy > 0.95
 
 # %% [markdown]
-# Three of the four get their line, and are shot: one after a few checkpoints, the next after a few more, the third after a few more still.
+# Three of the four get their line, and are killed: one after a few checkpoints, the next after a few more, the third after a few more still.
 
 
-# %%
+# %% tags=["hide-input"]
 def kill_after(num_saves, child):
     child.stdin.write("\n")
     child.stdin.close()
@@ -687,13 +756,13 @@ for num_saves, child in zip((3, 5, 7), lives):
 assert not {0, 1, 2} & {*statuses}, "a run was over before it could be killed"
 
 # %% [markdown]
-# Each life began where the one before it had saved last. (On Linux and macOS Python's `subprocess` reports minus the number of the signal; a shell reports 128 + 9 = 137.) The fourth process may live:
+# Each began where the one before it had saved last. (Minus 9 is the number of the signal.) The fourth process may go on to its end. **Guess** how many of the half million weights differ.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 child = lives[3]
 print(child.communicate("\n")[0], end="")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 resumed = recipes.RECIPES["mlp"].model().to(device)
 resumed.load_state_dict(load_checkpoint(run_file)["model"])
 print("in peace      ", fingerprint(peace.model))
@@ -708,15 +777,15 @@ if device.type == "cpu":
     assert losses == peace.history["train_loss"]
 
 # %% [markdown]
-# Half a million weights, three violent deaths, and not one bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. A test of this course does it with 20 kills whenever it runs: every second one waits for a save and strikes in the middle of it, the others come at random moments. `python -m tests.soak.resume` does it with 200.
+# The same, to the last bit. The training loss of the epoch is the same, too, because the checkpoint holds the running sum. You lose the time since the last checkpoint and nothing else. `python -m tests.soak.resume` does it with 200 kills, every second one in the middle of a save.
 #
 # If you press Ctrl-C instead, `fit` finishes its step, saves, and says in which file the run is; the command line also says how to go on. And it never writes over a file that it did not make in this run: without `resume` an existing checkpoint is an error.
 #
 # ## What breaks it
 #
-# "To the last bit" has a condition: the same arithmetic in the same order. At school you learned that $(a + b) + c = a + (b + c)$. Your computer did not:
+# "To the last bit" has a condition: the same arithmetic in the same order. At school you learned that $(a + b) + c = a + (b + c)$. Your computer did not. **Guess** these two sums.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 print((0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3))
 
 # %% [markdown]
@@ -737,7 +806,7 @@ torch.set_num_threads(num_threads)
 assert len(prints[1]) == len(prints[2]) == 1
 
 # %% [markdown]
-# Each is repeatable; on most machines the two differ from each other. Both are right, and both networks are as good. So the promise reads: *the same machine, the same versions, the same number of threads*. A GPU takes one thing more: some of its operations add in whatever order its threads finish. With a `seed`, `fit` asks cuDNN for its repeatable ones (`torch.backends.cudnn.deterministic`); for all others there is `torch.use_deterministic_algorithms(True)`, which raises an error where no repeatable one exists. Our test of equal bits is for the CPU. Data that is prepared by worker processes adds the number of workers to the list, because each has random numbers of its own. Our checkpoints hold all this. Whoever resumes one under other conditions is told so in one line, and gets a network that is as good, but not the same.
+# Each is repeatable; on most machines the two differ from each other. Both are right, and both networks are as good. So the promise reads: *the same machine, the same versions, the same number of threads*, and of worker processes, if they prepare the data. On a GPU some operations add in whatever order its threads finish; `torch.use_deterministic_algorithms(True)` asks for repeatable ones, and raises an error where there is none. Whoever resumes one of our checkpoints under other conditions is told so in one line, and gets a network that is as good, but not the same.
 #
 # Why care about bits, if the other network is as good? Because "about the same" cannot be tested. The runs of our table that had forgotten something had accuracies that looked fine. A hash is equal or it is not; and if it is not, on the same machine with the same versions and threads, somebody forgot something.
 
@@ -762,8 +831,6 @@ headline(
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...
 check("10.size", answer)
 

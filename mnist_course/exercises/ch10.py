@@ -17,7 +17,7 @@ from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 from mnist_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
-in_data("10.size", "10.velocity", "10.loader")
+in_data("10.place", "10.order", "10.size", "10.velocity", "10.loader")
 
 
 def _seed(function: Any, seed: int, step: int) -> int:
@@ -84,6 +84,7 @@ class _Writer:
         self.path = path
         self.seen: list[bytes] = []  # in the file while it was being written
         self.renamed: list[bytes] = []  # in what was moved over it
+        self.elsewhere = False  # whether that lay in another folder
 
     def good(self, file: Any) -> None:
         file.write(NEW[:5])
@@ -99,6 +100,7 @@ class _Writer:
     def watched(self, real: Any) -> Any:
         def move(source: Any, target: Any, **options: Any) -> Any:
             self.renamed.append(Path(source).read_bytes())
+            self.elsewhere |= Path(source).resolve().parent != self.path.resolve().parent
             return real(source, target, **options)
 
         return move
@@ -126,6 +128,11 @@ def _expect_new(answer: Any, path: Path) -> None:
         raise Wrong("you renamed it before all of it was written: close or flush the file first")
     if writer.seen[0] != b"old":
         raise Wrong("while it was being written, the old file was not there any more")
+    if writer.elsewhere:
+        raise Wrong(
+            "the new file was written into another folder: only within one file system is a rename "
+            "a single step"
+        )
 
 
 def _expect_old(answer: Any, path: Path) -> None:

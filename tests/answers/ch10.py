@@ -4,7 +4,10 @@ import hashlib
 import io
 import os
 import random
+import shutil
+import tempfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -151,7 +154,19 @@ def _old_seal(data):
     return bytes(data)
 
 
+def _by_way_of_another_folder(path, write):
+    handle, name = tempfile.mkstemp()
+    try:
+        with open(handle, "wb") as file:
+            write(file)
+        shutil.move(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
 RIGHT = {
+    "10.place": [[13, 12], divmod(1234, 94), np.array([13, 12]), torch.tensor([13.0, 12.0])],
+    "10.order": [[2, 4, 3, 1], (2, 4, 3, 1), np.array([2, 4, 3, 1]), [[2, 4, 3, 1]]],
     "10.size": [3 * 50_890 * 4, 610_680.0, np.int64(610_680), torch.tensor(610_680)],
     "10.velocity": [[0.1, 22], (0.1, 22.0), np.array([0.1, 22]), torch.tensor([0.1, 22.0])],
     "10.loader": ["b", "B", "(b)", "b)"],
@@ -160,6 +175,17 @@ RIGHT = {
     "10.forge": [_forge(_negate), _forge(_negate_new), _flip_signs_in_place],
 }
 WRONG = {
+    "10.place": [[12, 13], [14, 12], [13, 13], [14, 13], [13.13, 12], 13, [13, 12, 0]],
+    "10.order": [
+        [1, 2, 3, 4],
+        [1, 2, 4, 3],
+        [2, 1, 4, 3],
+        [2, 4, 1, 3],
+        [2, 3, 4, 1],
+        [4, 2, 3, 1],
+        "2431",
+        2431,
+    ],
     "10.size": [203_560, 407_120, 152_670, 814_240, 1_221_360, 50_890, "610680", [610_680] * 2],
     "10.velocity": [
         [0.1, 21],
@@ -196,6 +222,7 @@ WRONG = {
         _renames_before_it_is_flushed,
         _unlinks_what_is_gone,
         _needs_an_old_file,
+        _by_way_of_another_folder,
         lambda path, write: None,
         lambda path, write: _safely(path, lambda file: None),
     ],
