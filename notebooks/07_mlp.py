@@ -455,9 +455,7 @@ for name, style in styles.items():
     axes[1].plot(range(1, 6), between_of[name], style)
 for ax, title in zip(axes, ("size", "difference between pictures")):
     ax.set(yscale="log", xlabel="layer", xticks=range(1, 6), title=title)
-names_at = {"2": 14, "1": 0.5, "PyTorch's": 0.025, "0.3": 0.0045}
-for name, height in names_at.items():
-    axes[1].annotate(name, (3.1, height))
+axes[0].legend(loc="lower left")
 plots.show(figure, "first size")
 
 # %% [markdown]
@@ -768,7 +766,7 @@ if digits.is_mnist:
     assert all((answers == k).float().mean() < 0.02 for k in lost if k)
 
 # %% [markdown]
-# Look in {numref}`fig-confusion-worst` for columns without a number on the diagonal: these digits are never said. Their pictures mostly stand in column 0, whatever they are: ten scores of zero are a tie, and `argmax` takes the first. (So a silent 0 costs little.) An accuracy of 70 % could mean that all digits are read badly, or that most are read well and a few never; the remedy is different. Look at the matrix.
+# Look in {numref}`fig-confusion-worst` for the zeros on the diagonal: these digits are never said. Their pictures mostly stand in column 0, whatever they are: ten scores of zero are a tie, and `argmax` takes the first. (So a silent 0 costs little.) An accuracy of 70 % could mean that all digits are read badly, or that most are read well and a few never; the remedy is different. Look at the matrix.
 #
 # Here is the answer to the question of this page, in two rows:
 
