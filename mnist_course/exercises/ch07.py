@@ -8,6 +8,105 @@ from mnist_course.exercises.expect import as_array, call, expect_array, expect_n
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
+
+@exercise("07.collapse")
+def collapse(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    for features, units, classes in ((4, 4, 4), (7, 5, 3)):
+        W1, b1 = rng.normal(size=(units, features)), rng.normal(size=units)
+        W2, b2 = rng.normal(size=(classes, units)), rng.normal(size=classes)
+        merged = call(answer, W1, b1, W2, b2)
+        if not isinstance(merged, (list, tuple)) or len(merged) != 2:
+            raise Wrong("return two things: the weights (K, D) and the biases (K,)")
+        flipped = (W2 @ W1).T, "a layer stores one row per output: W2 @ W1, of the shape (K, D)"
+        turned = W1 @ W2 if units == classes == features else flipped[0]
+        expect_array(
+            merged[0],
+            W2 @ W1,
+            slips=[flipped, (turned, "the order matters: what comes last stands on the left")],
+        )
+        expect_array(
+            merged[1],
+            W2 @ b1 + b2,
+            slips=[
+                (b2, "b1 is missing: it goes through the second layer as well"),
+                (W2 @ b1, "b2 is missing"),
+                (b1 + b2 if units == classes else b2, "b1 goes through the second layer, too"),
+                ((W2 @ b1 + b2)[:, None], "the biases are (K,), a row without a second axis"),
+            ],
+        )
+
+
+@exercise("07.between")
+def between(answer: Any) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    for size, units in ((2000, 6), (1500, 2)):
+        h = torch.randn(size, units, generator=generator) * (1 + torch.arange(units))
+        h = (h + 20 * torch.arange(1, units + 1)).float()  # the same for every picture
+        right = float(h.std(dim=0).mean())
+        expect_number(
+            call(answer, h),
+            right,
+            rtol=1e-3,  # with N or N - 1 in the denominator
+            slips=[
+                (float(h.std()), "over all numbers at once the biases count, too: go down, dim=0"),
+                (float(h.std(dim=1).mean()), "that is between units: go down the pictures, dim=0"),
+                (float(h.var(dim=0).mean()), "that is the variance; take its root, unit by unit"),
+                (float(h.var(dim=0).mean().sqrt()), "first the root of each unit, then the mean"),
+                (float(h.mean(dim=0).std()), "that is the spread of the means of the units"),
+                (float(h.std(dim=0).sum()), "that is the sum over the units; their mean is asked"),
+                (float(h.square().mean().sqrt()), "that is the size"),
+            ],
+        )
+
+
+@exercise("07.awake")
+def awake(answer: Any) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    for size in (400, 90):
+        y = torch.arange(size) % 10
+        y[: size // 4] = 3  # not all digits are equally frequent
+        scores = torch.randn(size, 10, generator=generator) + torch.linspace(-1, 1, 10)
+        scores[::7] = scores[::7].relu()  # some are exactly 0
+        scores[:, 5] = -1.0
+        own = torch.eye(10)[y].bool()
+        above = scores > 0
+        right = (above & own).sum(dim=0) / own.sum(dim=0)
+        result = call(answer, scores, y)
+        if isinstance(result, (list, tuple)):
+            result = [float(share) for share in result]
+        said = (scores.argmax(dim=1)[:, None] == torch.arange(10)) & own
+        expect_array(
+            result,
+            right.numpy(),
+            slips=[
+                ((100 * right).numpy(), "these are percent; shares from 0 to 1 are asked"),
+                ((above & own).sum(dim=0).numpy(), "these are counts; divide by the own pictures"),
+                (
+                    ((above & own).sum(dim=0) / size).numpy(),
+                    "divide by the number of the digit's own pictures, not of all",
+                ),
+                (above.float().mean(dim=0).numpy(), "of each digit only its own pictures count"),
+                (
+                    (((scores >= 0) & own).sum(dim=0) / own.sum(dim=0)).numpy(),
+                    "a score of exactly 0 is silent: above zero is > 0",
+                ),
+                (
+                    ((~above & own).sum(dim=0) / own.sum(dim=0)).numpy(),
+                    "these are the silent shares; the others are asked",
+                ),
+                (
+                    (said.sum(dim=0) / own.sum(dim=0)).numpy(),
+                    "that asks which score is largest; here: which is above zero",
+                ),
+            ],
+        )
+
+
 in_data("07.parameters", "07.start", "07.zeros")
 
 
@@ -56,37 +155,6 @@ def _list(numbers: np.ndarray) -> str:
     return ", ".join(f"{number:.3g}" for number in numbers)
 
 
-@exercise("07.confusion")
-def confusion(answer: Any) -> None:
-    rng = np.random.default_rng(0)
-    for size, largest in ((300, 10), (7, 6)):
-        labels = rng.integers(0, largest, size)
-        others = rng.integers(0, largest - 1, size)
-        predictions = np.where(rng.random(size) < 0.6, labels, others)
-        counts = np.zeros((10, 10))
-        np.add.at(counts, (labels, predictions), 1)
-        once = np.zeros((10, 10))
-        once[labels, predictions] += 1
-        sums = counts.sum(axis=1, keepdims=True)
-        expect_array(
-            call(answer, labels, predictions),
-            counts,
-            slips=[
-                (counts.T, "rows and columns are exchanged: a row is what it is"),
-                (
-                    once,
-                    "counts[labels, predictions] += 1 counts each pair once, however often it "
-                    "comes; use a loop or np.add.at",
-                ),
-                (np.diag(np.diag(counts)), "the mistakes are missing"),
-                (counts - np.diag(np.diag(counts)), "the right answers are missing"),
-                (counts / np.where(sums == 0, 1, sums), "counts are asked, not shares"),
-                (counts / np.maximum(counts.sum(axis=0), 1), "counts are asked, not shares"),
-                (counts / size, "counts are asked, not shares"),
-            ],
-        )
-
-
 @exercise("07.leaky")
 def leaky(answer: Any) -> None:
     rng = np.random.default_rng(0)
@@ -107,6 +175,7 @@ def leaky(answer: Any) -> None:
                 (np.where(h > 0, h, slope * h), "that is the way forward; the gradient is asked"),
                 (da * np.where(da > 0, 1.0, slope), "the sign of h decides, not that of da"),
                 (da * np.where(h > 0, 1.0, -slope), "the slope below zero is positive: it rises"),
+                (da * np.where(h > 0, 1.0, 0.01), "0.01 is written in: use the argument slope"),
             ],
         )
 
@@ -114,7 +183,7 @@ def leaky(answer: Any) -> None:
 @exercise("07.silent")
 def silent(answer: Any) -> None:
     rng = np.random.default_rng(0)
-    for units, features, size in ((13, 5, 40), (7, 3, 200)):
+    for units, features, size in ((20, 5, 40), (26, 3, 200)):  # here all slips differ
         X, W = rng.random((size, features)), rng.normal(size=(units, features))
         X[:3] = 0  # empty pictures, which wake no unit
         W[2] = -np.abs(W[2])  # silent with and without its bias
@@ -140,3 +209,6 @@ def silent(answer: Any) -> None:
                 (int((X @ W.T <= 0).all(axis=0).sum()), "the bias is missing"),
             ],
         )
+
+
+in_data("07.report", "07.frequency")
