@@ -14,7 +14,7 @@
 #
 # ```python
 # for X, y in DataLoader(dataset, 256, shuffle=True): ...  # seconds
-# for X, y in Batches(X_all, y_all, 256, shuffle=True): ...  # tenths
+# for X, y in Batches(X_all, y_all, 256, shuffle=True): ...  # tenths of one
 # ```
 #
 # The first is the line of nearly every tutorial. Train the smallest model of this course with the first, and on the machine on which this page was made one pass over the digits takes more than ten times as long as with the second. The arithmetic is the same. What is the processor busy with? On the way to the answer you will
@@ -22,9 +22,9 @@
 # * write a data set, a transform and a loader, and know the parameters that matter of the ones that everybody uses,
 # * compute two famous numbers, 0.1307 and 0.3081, and see what they do to a picture and what they do not,
 # * watch gradient descent stagger down a valley, and walk straight once the data are normalized,
-# * measure why batches are neither 1 nor 60,000 pictures large, and what happens if they come in the wrong order.
+# * see why batches are neither 1 nor 60,000 pictures large, and what happens if they come in the wrong order.
 #
-# New names: `X` $(B, 1, 28, 28)$ or $(B, 784)$, `y` $(B,)$, `batch_size` $B$, `lr` $\eta$.
+# About 40 minutes, without the exercises. New names: `X` $(B, 1, 28, 28)$ or $(B, 784)$, `y` $(B,)$, `batch_size` $B$, `lr` $\eta$.
 
 # %%
 from mnist_course.data import load_data
@@ -66,9 +66,9 @@ assert image.shape == (28, 28) and len(dataset) == len(digits.train_labels)
 # %% [markdown]
 # `dataset[0]` calls `__getitem__(0)`, and the five of chapter 1 comes back with its label. Nothing says where a picture has to come from: it could be read from a file at the moment when somebody asks for it.
 #
-# One of the tutorials from which this course grew returns the label as `torch.Tensor(label)`. Guess what that is for the label 5, then run it:
+# One of the tutorials from which this course grew returns the label as `torch.Tensor(label)`. **Guess** what that is for the label 5.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 import torch
 
 print(torch.Tensor(5).shape, torch.tensor(5).shape)
@@ -139,7 +139,7 @@ except TypeError as error:
     print(error)
 
 # %% [markdown]
-# One tutorial writes `Compose({ToTensor(), Normalize(...)})`, with braces. Braces make a *set*, and a set has no order: which of the two comes first depends on where they happen to lie in memory, so the same program may work today and fail tomorrow. The same line says `(0.3081)`, which is a number in parentheses. A tuple of one needs a comma, `(0.3081,)`; the library forgives this one.
+# Here is the right one, as a data set of its own:
 
 # %%
 transform = transforms.Compose([to_tensor, normalize])
@@ -178,9 +178,9 @@ assert abs(std - digits.train_images[:500].std() / 255) < 0.02
 # %% [markdown]
 # Read the line of `std` aloud: the *variance* is the mean of the squared distances from the mean, and the standard deviation is its square root. One tutorial calls 0.3081 the variance. The variance is 0.095; dividing by it would leave a standard deviation of 3.2 instead of 1.
 #
-# The same tutorial says that `Normalize` maps the pixels to the range from −1 to 1. Work out what becomes of paper, 0, and of full ink, 1, before you run this:
+# The same tutorial says that `Normalize` maps the pixels to the range from −1 to 1. **Guess:** what becomes of paper, 0, and of full ink, 1?
 
-# %%
+# %% tags=["hide-output"]
 normalized = (levels - mean) / std  # (256,)
 print(f"paper {normalized[0]:.2f}, full ink {normalized[-1]:.2f}")
 center = (share * normalized).sum()
@@ -194,9 +194,9 @@ assert normalized[0] > -1 and normalized[-1] > 1
 assert abs(center) < 1e-4 and abs(spread - 1) < 1e-4
 
 # %% [markdown]
-# From −0.42 to 2.82. A mean of 0 and a standard deviation of 1 fix two numbers, not the ends of the range. They do not fix the shape either. It is often said that normalizing makes data "normally distributed". Look:
+# A mean of 0 and a standard deviation of 1 fix two numbers, not the ends of the range. They do not fix the shape either. It is often said that normalizing makes data "normally distributed". Look:
 
-# %% mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Upper scale: before, lower scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor up to 0.8, below it from there on, and below both peaks"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pixel-histogram", "caption": "All pixels of the training set, counted by gray level. Upper scale: before, lower scale: after normalizing. The dashed curve is the normal distribution with the same mean and standard deviation."}, "image": {"alt": "Histogram with a logarithmic count axis: a spike of 38 million at paper, a nearly flat floor of some 20,000 per gray level and a second peak near full ink; a dashed bell curve passes above the floor up to 0.8, below it from there on, and below both peaks"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -258,10 +258,10 @@ print(X.shape, X.dtype, y.shape, y.dtype)
 # %% [markdown]
 # ## Before anything is trained, set some aside
 #
-# How good is a program? Here is the nearest neighbor from the exercises of chapter 1: it keeps pictures, and answers with the label of the most similar one. Ask it about the pictures that it keeps, and about others:
+# How good is a program? Here is the nearest neighbor from the exercises of chapter 1: it keeps pictures, and answers with the label of the most similar one. Ask it about the pictures that it keeps, and about others. **Guess** both accuracies.
 
 
-# %%
+# %% tags=["hide-output"]
 def nearest_label(X, known_X, known_y):
     distances = torch.cdist(X.flatten(1), known_X.flatten(1))  # (B, N)
     return known_y[distances.argmin(dim=1)]  # (B,)
@@ -280,7 +280,7 @@ assert (nearest_label(X[known], X[known], y[known]) == y[known]).all()
 assert hits.float().mean() < 1
 
 # %% [markdown]
-# All right, and then one in ten wrong, for the same program. Only the second number says something about digits that it has not seen. A tutorial builds its `test_loader` from `train_dataset`: what it prints as test accuracy is of the first kind.
+# Both numbers belong to the same program. Only the second number says something about digits that it has not seen. A tutorial builds its `test_loader` from `train_dataset`: what it prints as test accuracy is of the first kind.
 #
 # MNIST brings a test set, so why set aside more? Because we choose: learning rates, batch sizes, models. Whoever tries twenty and reports the best on the test set has used the test set for training, with herself as the optimizer. So we choose on **validation** data, cut from the training set at random, and open the test set once. (This chapter does not open it at all.)
 
@@ -306,7 +306,7 @@ if digits.is_mnist:
 assert len(torch.cat([train, valid]).unique()) == len(y)
 
 # %% [markdown]
-# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one *standard error*, $\sqrt{0.98 \cdot 0.02 / 5000}$: by about so much the result would vary from one draw of 5,000 digits to the next), and one of 90 % to ±0.4. Two models that differ by less than twice that may well be equally good. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere. (Strictly, ours were computed with the validation digits included. Without them they are the same, but for the fourth decimal at most.)
+# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one *standard error*, $\sqrt{0.98 \cdot 0.02 / 5000}$: by about so much the result would vary from one draw of 5,000 digits to the next). Two models that differ by less than twice that may well be equally good. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere.
 #
 # ## Why normalize: a valley and a bowl
 #
@@ -322,7 +322,21 @@ print(f"{len(x):,} pairs")
 #
 # $$ L(w, b) = \frac{1}{2N} \sum_{i=1}^{N} (w x_i + b - t_i)^2 . $$ (eq-two-parameter-loss)
 #
-# Its slope in $w$ is the mean of error times input, and its slope in $b$ is the mean error. **Gradient descent** starts somewhere and takes steps against the slope, each as long as the slope times a *learning rate* $\eta$.
+# By the chain rule its slope in $w$ is the mean of error times input, and its slope in $b$ is the mean error. **Gradient descent** starts somewhere and takes steps against the slope, each as long as the slope times a *learning rate* $\eta$.
+#
+# **Your turn.** (Two minutes, without the computer.) You stand at $w = 1$ and $b = 0$, the slopes are 0.2 and −0.1, and the learning rate is 0.5. Where are you after one step?
+
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...  # [w, b]
+check("02.step", answer)
+
+# %% tags=["hide-cell"]
+check_solution("02.step", [1 - 0.5 * 0.2, 0 - 0.5 * -0.1])
+
+# %% [markdown]
+# In code:
 
 
 # %%
@@ -345,23 +359,17 @@ def descend(w, b, x, t, lr, num_steps):
 
 
 # %% [markdown]
-# How does the slope itself change as we move? Raise $w$ by a little: each error grows by $x$ times as much, and so the slope in $w$, the mean of error times input, by the mean of $x^2$. In the same way the slope in $b$ grows by the mean of $x$ when $w$ is raised, and raising $b$ changes the two slopes by the mean of $x$ and by 1. Write the four numbers in a table, a *matrix*, with the sign $\nabla^2 L$ for "all second derivatives":
-#
-# $$ \nabla^2 L = \begin{pmatrix} \overline{x^2} & \bar x \\ \bar x & 1 \end{pmatrix} . $$ (eq-curvature)
-#
-# The bar means an average. On the diagonal stand the curvature of the loss in $w$ and that in $b$, and off the diagonal the *coupling*: how much the slope in $b$ changes when $w$ moves. The matrix is called the **Hessian**. In two directions, the long and the short axis of the ellipses in {numref}`fig-contours`, the coupling disappears: a step along such an axis changes the slope only along it, by a fixed factor. This factor is called an *eigenvalue* of the matrix, and it is the curvature along that axis. `eigvalsh` finds them, and the largest divided by the smallest is the **condition number** $\kappa$.
-#
-# The bias behaves like the weight of an input that is always 1. So two lines give the curvatures, for two parameters or for many:
+# How long may a step be? {ref}`Chapter 6 <ch-optimizers>` derives it from how steep the valley is along its steepest and its flattest direction. Here the two numbers are an instrument; the code that finds them is folded.
 
 
-# %%
+# %% tags=["hide-cell"]
 def curvatures(X):
     A = np.column_stack([X, np.ones(len(X))])  # (N, D + 1)
     return np.linalg.eigvalsh(A.T @ A / len(A))[::-1]  # (D + 1,)
 
 
 steep, flat = curvatures(x)
-print(f"steep {steep:.3f}, flat {flat:.3f}, condition {steep / flat:.1f}")
+print(f"{steep / flat:.1f} times as steep across as along")
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:
@@ -377,12 +385,10 @@ assert np.isclose(db, rise / (2 * h), rtol=1e-5)
 assert steep / flat > 3
 
 # %% [markdown]
-# At a distance $d$ from the minimum along an axis with curvature $c$, the slope is $c\,d$, and a step takes away $\eta\,c\,d$. So every step multiplies the distance by $1 - \eta c$. On the steep axis this must stay above −1, or the steps overshoot and grow; so $\eta < 2/c_\text{steep}$. On the flat axis such an $\eta$ leaves a factor close to 1, which means slow. The best compromise makes both factors equally large, one negative and one positive: $\eta = 2/(c_\text{steep} + c_\text{flat})$. With a condition number of 11 even that leaves a factor of $10/12$ for each step.
-#
-# Now do it: the same guess to start from, the best $\eta$ for each, before and after normalizing.
+# Across it is eleven times as steep as along. A step that is good for the flat direction would overshoot in the steep one, so the steep one decides how long a step may be, and the flat one has to live with it. Now do it: the same guess to start from, the best $\eta$ for each, before and after normalizing. **Guess** what the path looks like on either side.
 
 
-# %%
+# %% tags=["hide-input"]
 def best_lr(x):
     return 2 / curvatures(x).sum()
 
@@ -395,11 +401,8 @@ xn, tn = (x - mean) / std, (t - mean) / std
 valley = descend(-0.7, 0.9, x, t, best_lr(x), 30)  # (31, 2)
 bowl = descend(*normalized_start(-0.7, 0.9), xn, tn, best_lr(xn), 30)
 
-# %% [markdown]
-# To draw the contours we need the loss at thousands of points. Multiply out the square in {eq}`eq-two-parameter-loss`, and five averages are all that the loss knows about the data:
 
-
-# %%
+# %% tags=["hide-input"]
 def loss_surface(w, b, x, t):
     parabola = (w**2 * (x * x).mean() + b**2 + (t * t).mean()) / 2
     return (
@@ -416,7 +419,7 @@ for point in [(-0.7, 0.9), (0.8, 0.0), (2.0, -1.0)]:
     )
 
 
-# %%
+# %% tags=["hide-input"]
 def draw_descent(ax, path, x, t):
     best = path[-1]  # the minimum, to within a pixel of the figure
     reach = 1.2 * np.abs(path[0] - best).max()
@@ -436,7 +439,7 @@ def draw_descent(ax, path, x, t):
     ax.grid(False)
 
 
-# %% mystnb={"figure": {"name": "fig-contours", "caption": "The loss of the two-parameter model, and gradient descent on it with the best learning rate for each. Both paths start from the same guesses; the star marks the minimum. From one contour to the next one inward the loss, measured from its minimum, halves."}, "image": {"alt": "Two contour plots. Left, pixels 0 to 1: a long, tilted elliptical valley in which the path jumps from side to side more than a dozen times. Right, normalized: concentric circles, and the path goes from the start to the center in one straight step"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-contours", "caption": "The loss of the two-parameter model, and gradient descent on it with the best learning rate for each. Both paths start from the same guesses; the star marks the minimum. From one contour to the next one inward the loss, measured from its minimum, halves."}, "image": {"alt": "Two contour plots. Left, pixels 0 to 1: a long, tilted elliptical valley in which the path jumps from side to side more than a dozen times. Right, normalized: concentric circles, and the path goes from the start to the center in one straight step"}}
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.9))
 draw_descent(axes[0], valley, x, t)
 draw_descent(axes[1], bowl, xn, tn)
@@ -444,11 +447,11 @@ for ax, name, inputs in zip(
     axes, ["pixels 0 to 1", "normalized"], [x, xn], strict=True
 ):
     steep, flat = curvatures(inputs)
-    ax.set_title(f"{name}: condition number {steep / flat:.1f}")
+    ax.set_title(f"{name}: {steep / flat:.1f} times as steep across")
 plots.show(figure, "contours")
 
 
-# %% tags=["remove-cell"]
+# %% tags=["hide-cell"]
 def distances(path, x, t):
     H = [[(x * x).mean(), x.mean()], [x.mean(), 1]]
     minimum = np.linalg.solve(H, [(x * t).mean(), t.mean()])
@@ -457,6 +460,9 @@ def distances(path, x, t):
 
 
 in_valley, in_bowl = distances(valley, x, t), distances(bowl, xn, tn)
+print("steps to 1 %:", (in_valley > 0.01).sum(), "and", (in_bowl > 0.01).sum())
+
+# %% tags=["remove-cell"]
 if digits.is_mnist:
     assert (in_valley > 0.01).sum() == 26  # 0..25: within 1 % after 26 steps
     assert (in_bowl > 0.01).sum() == 2 and in_bowl[1] < 0.013
@@ -470,11 +476,11 @@ if digits.is_mnist:
 assert (in_valley > 0.01).sum() > 2 * (in_bowl > 0.01).sum()
 
 # %% [markdown]
-# On the left of {numref}`fig-contours` the path crosses the valley at every step and creeps along it: it takes 26 steps until 1 % of the distance is left. On the right every direction is equally steep, so downhill points at the minimum, and the first step leaves 1.2 %. The guesses at the start are the same, and so is the data; only zero and unit of the pixels differ, and with them $b$.
+# Put your finger on the left path of {numref}`fig-contours`: it crosses the valley at every step and creeps along it. Until 1 % of the distance is left, it takes 26 steps. On the right every direction is equally steep, so downhill points at the minimum, and the first step leaves about 1 %. The guesses at the start are the same, and so is the data; only zero and unit of the pixels differ, and with them $b$.
 #
-# Which half of the cure does what? Take the two apart, and add the bytes that some programs train on:
+# Which half of the cure does more, the shift or the scale? **Guess**, and guess, too, how the bytes do that some programs train on.
 
-# %%
+# %% tags=["hide-output"]
 preparations = {  # what is subtracted, what is divided by
     "bytes 0 to 255": (0, 1 / 255),
     "pixels 0 to 1": (0, 1),
@@ -484,7 +490,8 @@ preparations = {  # what is subtracted, what is divided by
 }
 for name, (shift, scale) in preparations.items():
     steep, flat = curvatures((x - shift) / scale)
-    print(f"{name:<15} lr below {2 / steep:7.5f}  κ {steep / flat:7.1f}")
+    print(f"{name:<15} lr below {2 / steep:7.5f}", end="  ")
+    print(f"steep / flat {steep / flat:7.1f}")
 
 # %% tags=["remove-cell"]
 kappa = {}
@@ -503,30 +510,11 @@ assert kappa["normalized"] < kappa["pixels 0 to 1"] < kappa["bytes 0 to 255"]
 assert kappa["normalized"] < 1.1
 
 # %% [markdown]
-# Look back at the matrix {eq}`eq-curvature`. A mean of 0 removes the coupling, and the valley is no longer tilted; but its axes still have the curvatures $\overline{x^2} = 0.09$ and 1. A standard deviation of 1 makes the scales similar, but as long as the mean is not 0, weight and bias pull at each other. With both, it is the unit matrix: a bowl. On bytes the condition number is 8,400, and every learning rate above 0.0003 explodes.
+# A mean of 0 stops weight and bias from pulling at each other; a standard deviation of 1 makes their scales alike. Either alone leaves a valley, both together make a bowl. On bytes every learning rate above 0.0003 explodes.
 #
 # ## And with 784 pixels?
 #
-# That was a model in which one shift and one scale are all that can be wrong. A real model looks at 784 pixels, which differ from each other and go up and down together. Does the cure still work? Here are curvatures of a linear model on all pixels, for the same squared loss:
-
-# %%
-flat_pixels = digits.train_images[:5_000].reshape(-1, 784) / 255  # (B, 784)
-ratios = {}
-for name in ["pixels 0 to 1", "normalized"]:
-    shift, scale = preparations[name]
-    c = curvatures((flat_pixels - shift) / scale)  # (785,)
-    ratios[name] = c[0] / c[99]
-    print(f"{name:<14} steepest / 100th steepest: {ratios[name]:.0f}")
-
-# %% tags=["remove-cell"]
-if digits.is_mnist:
-    assert f"{ratios['pixels 0 to 1']:.0f}" == "750"
-    assert f"{ratios['normalized']:.0f}" == "448"
-assert abs(c[-1]) < 1e-9 * c[0]
-assert ratios["normalized"] < ratios["pixels 0 to 1"]
-
-# %% [markdown]
-# It does, but it helps less: from 750 to 448, and that is no bowl. (We compare with the 100th of 785 axes because pixels that are never inked leave axes without any curvature, and the condition number is infinite.) So what does normalizing buy in practice? Train a small model for one pass and see. `nn.Linear` computes ten scores from 784 pixels, `cross_entropy` turns scores and labels into a loss, and `optimizer.step()` is a step of gradient descent. The next chapters open these boxes one by one; here they are instruments.
+# That was a model in which one shift and one scale are all that can be wrong. A real model looks at 784 pixels, which differ from each other. What does normalizing buy there? Train a small model for one pass and see. `nn.Linear` computes ten scores from 784 pixels, `cross_entropy` turns scores and labels into a loss, and `optimizer.step()` is a step of gradient descent. The next chapters open these boxes one by one; here they are instruments.
 
 # %%
 import torch.nn.functional as F
@@ -550,9 +538,9 @@ def one_pass(model, batches, lr):
 
 
 # %% [markdown]
-# Three ways to prepare the pixels, three learning rates, and the loss on the validation digits after one pass. Before you look: a model that gives every digit the same probability has the loss $\ln 10 = 2.30$.
+# Three ways to prepare the pixels, three learning rates, and the loss on the validation digits after one pass. A model that gives every digit the same probability has the loss $\ln 10 = 2.30$. **Guess** which learning rate is the best in each row.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 from mnist_course.data import Batches
 
 lrs, table = [0.00001, 0.1, 1.0], {}
@@ -584,7 +572,7 @@ if digits.is_mnist:
 assert table["bytes 0 to 255", 0.1] > table["normalized", 0.1]
 
 # %% [markdown]
-# Each row has a learning rate that works, and those three results are close, all between 0.3 and 0.4. So normalizing does not make this model much better. It makes 0.1, an ordinary learning rate, a good choice. With the raw bytes the same 0.1 ends at a loss of hundreds or more, and the right one is ten thousand times smaller. That inputs with a mean of 0 and a common scale suit gradient descent was worked out long ago, from the same kind of matrix {cite}`lecun1998efficient`.
+# Each row has a learning rate that works, and those three results are close, all between 0.3 and 0.4. So normalizing does not make this model much better. It makes 0.1, an ordinary learning rate, a good choice. With the raw bytes the same 0.1 ends at a loss of hundreds or more, and the right one is ten thousand times smaller. That inputs with a mean of 0 and a common scale suit gradient descent was worked out long ago {cite}`lecun1998efficient`.
 #
 # ## A loader cuts batches
 #
@@ -618,7 +606,7 @@ assert len(DataLoader(dataset, batch_size=256, drop_last=True)) == (
 # %% [markdown]
 # 60,000 is not a multiple of 256, so the 235th batch has only 96 digits. That matters when you average: the mean of the batch means is not the mean over the digits.
 #
-# Workers pay when an example takes long to prepare, such as a large photograph that must be unpacked. Starting them takes time, every batch has to be sent from process to process, and a script that uses them needs the guard `if __name__ == "__main__":` on most systems. When we tried two of them on MNIST and two cores, the pass became no faster.
+# Workers pay when an example takes long to prepare, such as a large photograph that must be unpacked. Starting them takes time, every batch has to be sent from process to process, and a script that uses them needs the guard `if __name__ == "__main__":` on most systems.
 #
 # Make it a habit to look at one batch before you train. Here is what is in the first one, and in that of a program which defines the whole `transform` and then passes on only `ToTensor()`, as one of the tutorials does:
 
@@ -639,74 +627,11 @@ assert first.mean() > 0 and first.max() <= 1
 #
 # ## Why not one at a time, why not all at once?
 #
-# The *gradient* is the list of the slopes in all 7,850 parameters; its *length* is the root of the sum of their squares. The gradient of a batch is a poll: it asks $B$ digits and hopes that they speak for all. How far off is it? We draw 30 batches of each size and compare their gradients with the full one, as a share of its length, for a new model and for one that has seen every digit once.
-
-
-# %%
-def gradient(model, X, y):
-    loss = F.cross_entropy(model(X), y)
-    parts = torch.autograd.grad(loss, list(model.parameters()))
-    return torch.cat([part.flatten() for part in parts])  # (7850,)
-
-
-def gradient_noise(model, batch_size, generator, num_draws=30):
-    full = gradient(model, X_train, y_train)
-    squares = []
-    for _ in range(num_draws):
-        picked = torch.randint(len(y_train), (batch_size,), generator=generator)
-        difference = gradient(model, X_train[picked], y_train[picked]) - full
-        squares.append((difference.norm() / full.norm()).item() ** 2)
-    return (sum(squares) / num_draws) ** 0.5
-
-
-# %%
-trained = new_model()
-one_pass(trained, Batches(X_train, y_train, 256, shuffle=True), lr=0.1)
-
-sizes = [4, 16, 64, 256, 1024, 4096]
-noise = {}
-generator = torch.Generator().manual_seed(0)
-for name, model in {"new": new_model(), "trained": trained}.items():
-    noise[name] = [gradient_noise(model, B, generator) for B in sizes]
-    print(f"{name:<8}", *(f"{value:6.2f}" for value in noise[name]))
-
-# %% mystnb={"figure": {"name": "fig-gradient-noise", "caption": "Distance between the gradient of a batch and the full gradient, divided by the length of the full gradient (root mean square of 30 batches). Dashed lines fall as one over the square root of the batch size."}, "image": {"alt": "Two straight lines on logarithmic axes, falling by a factor of two whenever the batch size grows by a factor of four; the line of the trained model lies several times above that of the new one"}}
-figure, ax = plt.subplots(figsize=(6, 3.6))
-for (name, values), marker in zip(noise.items(), "os", strict=True):
-    (drawn,) = ax.plot(sizes, values, marker, label=f"{name} model")
-    middle = values[3] * np.sqrt(sizes[3])
-    ax.plot(sizes, middle / np.sqrt(sizes), "--", color=drawn.get_color())
-ax.axhline(1, color=plots.GRAY, linewidth=1)
-ax.annotate("noise as large as the gradient", (3.5, 0.6), color=plots.GRAY)
-ax.set(xscale="log", yscale="log", xticks=sizes, xticklabels=sizes)
-ax.set(yticks=[0.1, 1, 10], yticklabels=["0.1", "1", "10"])
-ax.minorticks_off()
-ax.set(xlabel="batch size B", title="noise / gradient")
-ax.legend()
-plots.show(figure, "gradient noise")
-
-# %% tags=["remove-cell"]
-lengths = [
-    gradient(model, X_train, y_train).norm().item()
-    for model in (new_model(), trained)
-]
-for values in noise.values():
-    slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
-    assert abs(slope + 0.5) < 0.07
-if digits.is_mnist:
-    assert 0.8 < noise["new"][2] < 1.2 and 1.2 < noise["trained"][3] < 5
-    assert 5 < lengths[0] / lengths[1] < 35
-    assert noise["trained"][3] * lengths[1] < noise["new"][3] * lengths[0]
-assert min(lengths) > 0
-
-# %% [markdown]
-# The points of {numref}`fig-gradient-noise` lie on the lines, or near them where a few odd batches of four count much: four times the digits, half the noise. That is the law of averages, and it is a law of diminishing returns. A batch of all 55,000 has no noise at all, and is 215 times the work of a batch of 256.
+# The *gradient* is the list of the slopes in all 7,850 parameters. The gradient of a batch is a poll: it asks $B$ digits and hopes that they speak for all. As in any poll, four times as many answers halve the noise ({ref}`chapter 6 <ch-optimizers>` measures it). That is a law of diminishing returns: a batch of all 55,000 has no noise at all, and is 215 times the work of a batch of 256.
 #
-# The trained model stands higher not because there is more noise. Its full gradient has become much shorter, since it is nearer to a minimum. At $B = 256$ the noise is now two or three times as long as the signal, and training still goes on: the noise points in another direction each time and averages out, the signal does not.
-#
-# So the same number of digits buys many rough steps or few exact ones. What is the better bargain? One pass over the training digits each, with a learning rate that we picked for each size among 0.003, 0.01, 0.03, 0.1 and 0.3 on the validation digits, by the mean of four shuffles (the same digits choose and report here, which flatters a little):
+# So the same number of digits buys many rough steps or few exact ones. **Guess** which is the better bargain: batches of 8, of 64, of 512, of 4,096, or all 55,000 in a single step? One pass over the training digits each, with a learning rate that suits the size.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 import time
 
 best_lrs = {8: 0.01, 64: 0.03, 512: 0.1, 4096: 0.1, len(y_train): 0.1}
@@ -735,13 +660,13 @@ if digits.is_mnist:
 assert results[8][0] > results[len(y_train)][0] - 5
 
 # %% [markdown]
-# One exact step reaches about 73 % (all weights start at 0, so any learning rate gives the same answers after the first step). Batches of 8 and 64 reach about 91 % with the same digits, those of 512 about 90 %. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. The bargains lie between 64 and 512; the five tutorials take 16, 64, 64, 100 and 256. Memory is no reason here: all digits at once fit. Steps are.
+# The single exact step comes last. Batches of 8 and 64 come first, with the same digits. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. The bargains lie between 64 and 512; the five tutorials take 16, 64, 64, 100 and 256. Memory is no reason here: all digits at once fit. Steps are.
 #
 # ## The order of examples
 #
-# Batches should be fair samples. What if the digits come sorted, first all zeros, then all ones, up to the nines? Guess the accuracy, and what the model answers most.
+# Batches should be fair samples. What if the digits come sorted, first all zeros, then all ones, up to the nines? **Guess** the accuracy, and what the model answers most.
 
-# %%
+# %% tags=["hide-output"]
 sorted_by_label = y_train.argsort(stable=True)  # (N,)
 orders = {
     "sorted": Batches(
@@ -772,13 +697,11 @@ assert sorted_right < 60 and right > sorted_right + 10
 del orders
 
 # %% [markdown]
-# Same digits, same model, same number of steps, and far less than half of them right instead of nine tenths: sorted, it answers "nine" to most of them. Each batch pulls the model toward its own digit, and the nines pull last.
+# Same digits, same model, same number of steps. Each batch pulls the model toward its own digit, and the nines pull last.
 #
 # A tutorial warns that `shuffle` must not be `True` for sequential data. That mixes up two orders. The words *within* a sentence or the rows within a picture keep their order in any loader, because they are one example. The order *of* the examples is what gets shuffled, and for training that is what you want, unless one example continues the one before.
 #
-# Another shuffles the test set too. That is harmless, if the mean is taken over the digits and not over the batches, and useless, and it costs you the possibility to say which picture a wrong answer belongs to.
-#
-# One trip through all examples is an **epoch**, and the next epoch needs a new order. Ten epochs are not 600,000 pictures, as a tutorial has it, but the same 60,000 ten times. We make the order a function of two numbers, the seed and the epoch:
+# One trip through all examples is an **epoch**, and the next epoch needs a new order.  We make the order a function of two numbers, the seed and the epoch:
 
 
 # %%
@@ -800,6 +723,28 @@ assert not np.array_equal(order_of(0, 5, 99), order_of(1, 5, 99))
 # ## Ten lines instead of a loader
 #
 # Everything is in place: normalized tensors where the computing happens, and an order. A batch is one indexing operation.
+#
+# **Your turn.** (Four minutes.) Write it: batch number $k$, counted from 0, of pictures `X` and labels `y`, in the given `order` $(N,)$ of their indices. The last batch may be shorter.
+
+
+# %% tags=["your-turn"]
+def my_batch(X, y, order, batch_size, k):
+    return ...  # X of the batch, y of the batch
+
+
+check("02.batch", my_batch)
+
+
+# %% tags=["hide-cell"]
+def batch_of(X, y, order, batch_size, k):
+    picked = order[k * batch_size : (k + 1) * batch_size]  # (B,)
+    return X[picked], y[picked]
+
+
+check_solution("02.batch", batch_of)
+
+# %% [markdown]
+# An object that yields one after the other, in a new order for each epoch:
 
 
 # %%
@@ -839,7 +784,7 @@ for _ in range(2):
 #
 # ## Where the time goes
 #
-# Now the question of the first paragraph. Three ways to get batches of 256, first alone, then with the training of our small model around them, in turns, so that whatever else this machine is doing disturbs all of them. The first way is measured on a part of the digits, or this page would take minutes.
+# Now the question of the first paragraph. Three ways to get batches of 256, first alone, then with the training of our small model around them, in turns, so that whatever else this machine is doing disturbs all of them. The first way is measured on a part of the digits, or this page would take minutes. **Guess** how many times as long the first one takes, alone and with training.
 
 
 # %%
@@ -873,7 +818,7 @@ ways = {
 ways = {k: DataLoader(v, 256, shuffle=True) for k, v in ways.items()}
 ways["Batches"] = Batches(X, y, 256, shuffle=True)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 rounds = {name: [] for name in ways}
 for _ in range(3):
     for name, batches in ways.items():
@@ -886,7 +831,7 @@ median = {name: np.median(pairs, axis=0) for name, pairs in rounds.items()}
 for name, (alone, whole) in median.items():
     print(f"{name:<38} {alone:7.1f} {whole:14.1f}")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 usual, ours = median["DataLoader, a transform per picture"], median["Batches"]
 loading, whole = usual / ours
 print(f"loading: {loading:.0f} times, whole pass: {whole:.0f} times")
@@ -937,7 +882,7 @@ costs = {
 costs["stack, and the rest"] = max(usual[0] - sum(costs.values()), 0)
 costs["train"] = max(ours[1] - ours[0], 0)  # with training, less loading
 
-# %% mystnb={"figure": {"name": "fig-time-per-digit", "caption": "Microseconds per digit, on the machine that made this page. The first three stages are timed alone; the fourth is what else the loader takes."}, "image": {"alt": "Two stacked horizontal bars. The upper, picture by picture, is long: a wrapper, ToTensor and Normalize take most of it, training a sliver at the end. The lower, Batches, is hardly longer than that sliver"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-time-per-digit", "caption": "Microseconds per digit, on the machine that made this page. The first three stages are timed alone; the fourth is what else the loader takes."}, "image": {"alt": "Two stacked horizontal bars. The upper, picture by picture, is long: a wrapper, ToTensor and Normalize take most of it, training a sliver at the end. The lower, Batches, is hardly longer than that sliver"}}
 figure, ax = plt.subplots(figsize=(7, 2.6))
 colors = [plots.GRAY, plots.BLUE, plots.GREEN, plots.PINK, plots.ORANGE]
 left = 0.0
@@ -966,7 +911,7 @@ shutil.rmtree(root)
 from mnist_course.progress import headline
 
 headline(
-    f"condition number {kappa['pixels 0 to 1']:.1f}, normalized "
+    f"{kappa['pixels 0 to 1']:.1f} times as steep across, normalized "
     f"{kappa['normalized']:.1f}; one pass: {right:.1f} % right"
 )
 
@@ -981,15 +926,13 @@ headline(
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...
 check("02.count", answer)
 
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-noise
-# (Two minutes.) The gradient of a batch of 256 is too noisy for you. You want a tenth of its noise. How large must the batch be? What does that cost, compared with the 55,000 training digits?
+# (Two minutes.) The gradient of a batch of 256 is too noisy for you. You want a tenth of its noise. How large must the batch be? Hand in its size, and think what it costs, compared with the 55,000 training digits.
 # :::
 
 # %%
@@ -1013,7 +956,7 @@ check("02.undo", to_bytes)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-invert
-# (Ten minutes.) Somebody scans the digits as they were written, dark on white: every pixel is $1 - x$. No information is lost, and the range is still 0 to 1. Predict first: will the valley on the left of {numref}`fig-contours` become rounder, longer, or stay as it is? Then compute the new condition number with `curvatures` in the cell below, leaving `x` itself as it is (`x` alone is inverted), and hand it in.
+# (Ten minutes.) Somebody scans the digits as they were written, dark on white: every pixel is $1 - x$. No information is lost, and the range is still 0 to 1. Predict first: will the valley on the left of {numref}`fig-contours` become rounder, longer, or stay as it is? `curvatures(x)` gives two numbers, how steep it is across and along. Compute how many times as steep it is across for the inverted pixels, and hand it in.
 # :::
 
 # %%
@@ -1024,7 +967,7 @@ check("02.invert", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-own
-# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over all 60,000 pictures in `images`, and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
+# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over all 60,000 pictures (in `images.flatten(1).float()`), and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
 # :::
 
 # %%
@@ -1131,7 +1074,7 @@ check_solution("02.undo", to_bytes)
 # :class: dropdown
 # :::
 #
-# Longer: about three times. The spread of the pixels has not changed, but their mean is now 0.87 instead of 0.13, and the mean is the coupling between weight and bias in {eq}`eq-curvature`. Normalize with the new mean, and the bowl is back.
+# Longer: about three times. The spread of the pixels has not changed, but their mean is now 0.87 instead of 0.13, and the mean is what makes weight and bias pull at each other. Normalize with the new mean, and the bowl is back.
 
 # %%
 steep, flat = curvatures(1 - x)

@@ -24,6 +24,38 @@ def _num_broken() -> tuple[int, int]:
     return counts[0], counts[1]
 
 
+in_data("02.step")
+
+
+@exercise("02.batch")
+def batch(answer: Any) -> None:
+    import torch
+
+    X, y = torch.arange(40.0).reshape(20, 2), 100 + torch.arange(20)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(20))
+    for size, k in ((6, 0), (6, 1), (6, 3), (20, 0)):
+        got = call(answer, X, y, order, size, k)
+        if type(got) not in (tuple, list) or len(got) != 2:
+            raise Wrong("return two things: the pictures of the batch, and their labels")
+        picked, plain = order[k * size : (k + 1) * size], slice(k * size, (k + 1) * size)
+        expect_array(
+            got[1],
+            y[picked].numpy(),
+            slips=[
+                (
+                    y[plain].numpy(),
+                    "these are in the order of the data; take their indices from order",
+                ),
+                (picked.numpy(), "that is the index; look up its label in y"),
+                (y[order[(k + 1) * size : (k + 2) * size]].numpy(), "k is counted from 0"),
+                (y[order[k : k + size]].numpy(), "batch k begins at k * batch_size"),
+            ],
+        )
+        expect_array(
+            got[0], X[picked].numpy(), slips=[(X[plain].numpy(), "X in the same order as y")]
+        )
+
+
 in_data("02.count", "02.noise")
 
 
@@ -37,6 +69,8 @@ def undo(answer: Any) -> None:
     X = normalize(torch.from_numpy(original))
     got = call(answer, X)
     value = as_array(got)
+    if as_array(call(answer, X[:1])).shape == (28, 28):
+        raise Wrong("for a batch of one the batch axis is gone, too: squeeze takes every axis of 1")
     if value.shape == (3, 1, 28, 28):
         raise Wrong("the channel axis is still there: expected the shape (B, 28, 28)")
     floats = (X * STD + MEAN).numpy()[:, 0]  # (3, 28, 28), 0..1
@@ -232,7 +266,11 @@ def loader(answer: Any) -> None:
     if not isinstance(got, DataLoader):
         raise Wrong(f"expected a DataLoader, got an object of type {type(got).__name__}")
     counting = None
-    if not isinstance(got.dataset, IterableDataset):
+    if isinstance(got.dataset, IterableDataset):
+        first = next(iter(got.dataset))
+        if isinstance(first, (tuple, list)) and np.ndim(as_array(first[-1])) == 0:
+            raise Wrong("your data set hands out single examples, and the loader stacks them")
+    else:
         counting = _Counting(got.dataset)
         object.__setattr__(got, "dataset", counting)  # a loader forbids to set it the usual way
     orders = [_one_epoch(call(list, got), num_examples, batch_size) for _ in range(2)]

@@ -117,6 +117,11 @@ class _Stream(IterableDataset):
         return iter(self.batches)
 
 
+class _Singles(_Stream):
+    def __iter__(self):
+        return ((X[0], y[0]) for X, y in self.batches)
+
+
 def _lists(X, y, batch_size, sampler=RandomSampler, drop_last=False, y_order=slice(None)):
     rows = _Rows(X, y[y_order])
     return DataLoader(
@@ -125,6 +130,15 @@ def _lists(X, y, batch_size, sampler=RandomSampler, drop_last=False, y_order=sli
 
 
 RIGHT = {
+    "02.step": [[0.9, 0.05], (0.9, 0.05), np.array([0.9, 0.05]), torch.tensor([[0.9, 0.05]])],
+    "02.batch": [
+        lambda X, y, order, B, k: (X[order[k * B :][:B]], y[order[k * B :][:B]]),
+        lambda X, y, order, B, k: [X[order.split(B)[k]], y[order.split(B)[k]]],
+        lambda X, y, order, B, k: (
+            X[order][k * B : k * B + B].numpy(),
+            y[order][k * B : k * B + B],
+        ),
+    ],
     "02.count": [[430, 88], (430, 88), np.array([430.0, 88.0]), torch.tensor([430, 88])],
     "02.noise": [25_600, 25_600.0, torch.tensor([25_600])],
     "02.undo": [
@@ -153,6 +167,16 @@ RIGHT = {
 }
 
 WRONG = {
+    "02.step": [[1.1, -0.05], [0.8, 0.1], [1.2, -0.1], [0.9, -0.05], [0.05, 0.9], 0.9],
+    "02.batch": [
+        lambda X, y, order, B, k: (X[k * B :][:B], y[k * B :][:B]),
+        lambda X, y, order, B, k: (X[order[k : k + B]], y[order[k : k + B]]),
+        lambda X, y, order, B, k: (X[order[k * B :][:B]], y[k * B :][:B]),
+        lambda X, y, order, B, k: (X[k * B :][:B], y[order[k * B :][:B]]),
+        lambda X, y, order, B, k: (X[order[(k + 1) * B :][:B]], y[order[(k + 1) * B :][:B]]),
+        lambda X, y, order, B, k: (X[order[k * B :][:B]], order[k * B :][:B]),
+        lambda X, y, order, B, k: X[order[k * B :][:B]],
+    ],
     "02.count": [
         [429, 88],
         [55_000 / 128, 88],
@@ -166,6 +190,7 @@ WRONG = {
     ],
     "02.noise": [2_560, 25.6, 100, 809, 256 * 10**0.5, 65_536, float("inf"), True, [25_600, 0]],
     "02.undo": [
+        lambda X: _undo(X).to(torch.uint8).squeeze(),
         lambda X: ((X * STD + MEAN) * 255).to(torch.uint8)[:, 0],
         lambda X: _undo(X)[:, 0],
         lambda X: _undo(X).to(torch.uint8),
@@ -212,6 +237,7 @@ WRONG = {
         lambda images, labels: (images, labels),
     ],
     "02.loader": [
+        lambda X, y, batch_size: DataLoader(_Singles(X, y, 1), batch_size),
         lambda X, y, batch_size: DataLoader(TensorDataset(X, y), batch_size, shuffle=True),
         lambda X, y, batch_size: DataLoader(_Rows(X, y), batch_size=None, shuffle=True),
         lambda X, y, batch_size: _lists(X, y, batch_size, sampler=SequentialSampler),
