@@ -69,6 +69,29 @@ class SGD:
             w -= self.lr * (dw + self.momentum * v if self.nesterov else v)
 
 
+class RMSprop:
+    """Each gradient in units of its usual size: ``w -= lr * dw / (sqrt(v) + eps)``.
+
+    Shown in: chapter 6. Source: T. Tieleman and G. Hinton, lecture 6.5 of *Neural Networks for
+    Machine Learning* (2012). ``v``, a mean of the squared gradients, keeps ``alpha`` of itself.
+    """
+
+    @guarded(params="params", lr="rate", eps="rate", alpha="momentum")
+    def __init__(
+        self, params: Sequence[np.ndarray], lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8
+    ) -> None:
+        self.params, self.lr = list(params), lr
+        self.alpha, self.eps = alpha, eps
+        self.v = [np.zeros_like(w) for w in self.params]
+
+    @guarded(lr="rate", params="params noted", grads="grads")
+    def step(self, grads: Sequence[np.ndarray]) -> None:
+        """Move every parameter once."""
+        for w, dw, v in zip(self.params, grads, self.v, strict=True):
+            v[...] = self.alpha * v + (1 - self.alpha) * dw**2
+            w -= self.lr * dw / (np.sqrt(v) + self.eps)
+
+
 class Adam:
     """Steps of about one learning rate in every direction: ``w -= lr * m / (sqrt(v) + eps)``.
 

@@ -10,6 +10,40 @@ from mnist_course.exercises.expect import as_array, call, expect_array, expect_n
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
+in_data("06.factor")
+
+
+@exercise("06.rmsprop")
+def rmsprop(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    for alpha, eps in ((0.9, 1e-8), (0.5, 0.3)):
+        w, g = rng.normal(size=(2, 3, 2))
+        v = rng.random((3, 2))
+        got_w, got_v = _pair(call(answer, w, v, g, 0.1, alpha, eps))
+        square = alpha * v + (1 - alpha) * g**2
+        expect_array(
+            got_v,
+            square,
+            slips=[
+                (alpha * v + (1 - alpha) * g, "v: the mean is one of squares, g ** 2"),
+                (alpha * v + g**2, "v: the new square counts 1 - alpha"),
+                ((1 - alpha) * v + alpha * g**2, "v: it keeps alpha of itself"),
+                (v, "v: return the new one, which has seen this gradient"),
+            ],
+        )
+        expect_array(
+            got_w,
+            w - 0.1 * g / (np.sqrt(square) + eps),
+            slips=[
+                (w + 0.1 * g / (np.sqrt(square) + eps), "w: a step goes against the gradient"),
+                (w - 0.1 * g / (square + eps), "w: divide by the root of v"),
+                (w - 0.1 * g / (np.sqrt(v) + eps), "w: take the new v, which has seen g"),
+                (w - 0.1 * g / np.sqrt(square + eps), "w: eps stands outside the root"),
+                (-0.1 * g / (np.sqrt(square) + eps), "w: that is the step; add it to w"),
+            ],
+        )
+
+
 in_data("06.step", "06.keep", "06.first", "06.halve")
 
 
@@ -82,6 +116,9 @@ def _pair(result: Any) -> tuple[np.ndarray, np.ndarray]:
 
 # What the new velocity would be, of the old one v, the gradient dw and the two rates.
 _VELOCITIES: dict[str, Callable[..., Any]] = {
+    "the classical velocity points downhill: it takes away the gradient": (
+        lambda v, dw, lr, last_lr: 0.8 * v * (lr / last_lr) + lr * dw
+    ),
     "this is the plain rule; the old velocity is still in units of the old rate": (
         lambda v, dw, lr, last_lr: 0.8 * v - lr * dw
     ),

@@ -78,7 +78,25 @@ def _whole_matrix(pick):
     return largest
 
 
+def _rmsprop(w, v, g, lr, alpha, eps):
+    v = alpha * v + (1 - alpha) * g**2
+    return w - lr * g / (np.sqrt(v) + eps), v
+
+
+def _rmsprop_of_torch(w, v, g, lr, alpha, eps):
+    parameter = torch.nn.Parameter(torch.tensor(w))
+    optimizer = torch.optim.RMSprop([parameter], lr=lr, alpha=alpha, eps=eps)
+    parameter.grad = torch.tensor(g)
+    optimizer.step()  # makes its state, of which the mean is then set
+    parameter.data = torch.tensor(w)
+    optimizer.state[parameter]["square_avg"] = torch.tensor(v)
+    optimizer.step()
+    return parameter, optimizer.state[parameter]["square_avg"]
+
+
 RIGHT = {
+    "06.factor": [-1, -1.0, np.float64(-1), torch.tensor(-1.0)],
+    "06.rmsprop": [_rmsprop, _rmsprop_of_torch, lambda *a: [x.tolist() for x in _rmsprop(*a)]],
     "06.step": [3.2, np.float32(3.2), torch.tensor(3.2), [3.2]],
     "06.keep": [0.005, 0.1 * (1 - 0.95), np.array(0.005), torch.tensor([0.005])],
     "06.first": [
@@ -86,6 +104,7 @@ RIGHT = {
         (0.001, 0.001 * 0.001 / (0.001 + 1e-8)),
         np.float32([1e-3, 1e-3]),
         torch.tensor([0.001, 0.001]),
+        [[0.001], [0.001]],
     ],
     "06.halve": [[33, 23], (33.0, 23.0), np.array([33, 23]), torch.tensor([33, 23])],
     "06.uncorrected": [
@@ -113,6 +132,16 @@ RIGHT = {
 }
 
 WRONG = {
+    "06.factor": [1, -0.2, 6, 11, 3.5, -5, "-1"],
+    "06.rmsprop": [
+        lambda w, v, g, lr, alpha, eps: _rmsprop(w, v, g, -lr, alpha, eps),
+        lambda w, v, g, lr, alpha, eps: _rmsprop(w, v, g, lr, 1 - alpha, eps),
+        lambda w, v, g, lr, alpha, eps: (_rmsprop(w, v, g, lr, alpha, eps)[0], v),
+        lambda w, v, g, lr, alpha, eps: _rmsprop(w, v, g, lr, alpha, eps)[0],
+        lambda w, v, g, lr, alpha, eps: (w - lr * g, _rmsprop(w, v, g, lr, alpha, eps)[1]),
+        lambda w, v, g, lr, alpha, eps: _rmsprop(w * 0, v, g, lr, alpha, eps),
+        lambda w, v, g, lr, alpha, eps: _rmsprop(w, v, g, lr, alpha, eps)[::-1],
+    ],
     "06.step": [2.8, 0.2, -0.2, 5.0, 1.0, "3.2", [3.2, 3.2], True],
     "06.keep": [0.1, 0.095, 0.05, 0.1 / 1.95, 0.01, 2.0, 0.0, -0.005, [0.005, 0.005]],
     "06.first": [
@@ -124,7 +153,6 @@ WRONG = {
         [0.00316228, 0.00316228],
         [1.0, 1.0],
         0.001,
-        [[0.001], [0.001]],
         [0.001, float("nan")],
     ],
     "06.halve": [[33, 66], [32, 22], [34, 24], [23, 33], 33, [33, 22], [33, 17], ["33", "23"]],
