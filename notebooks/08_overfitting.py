@@ -91,7 +91,7 @@ if digits.is_mnist:
     last_accuracy = by_heart["valid_accuracy"][-1]
     assert last_accuracy > by_heart["valid_accuracy"][lowest] - 0.005
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-by-heart", "caption": "Thirty passes over 1,000 digits. Dashed: these 1,000; solid: 5,000 others."}, "image": {"alt": "Left panel, loss: the dashed training curve falls to zero while the solid validation curve falls, turns at about the fourteenth pass and rises slowly. Right panel, accuracy: the training curve goes to 100 percent, the validation curve flattens out between 88 and 89"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-by-heart", "caption": "Thirty passes over 1,000 digits. Dashed: these 1,000; solid: 5,000 others."}, "image": {"alt": "Left panel, loss: the dashed training curve falls to zero while the solid validation curve falls, turns at about the fourteenth pass and rises slowly. Right panel, accuracy: the training curve goes to 100 percent, the validation curve flattens out between 88 and 89"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -103,7 +103,7 @@ figure.axes[1].set(ylim=(70, 101))
 plots.show(figure, "by heart")
 
 # %% [markdown]
-# This is the overfitting of {ref}`chapter 3 <ch-scores-and-hinge>`, to know the old pictures so much better than new ones. What a network does on what it has not seen is called its *generalization*. In {numref}`fig-by-heart` look at the left panel: the dashed loss falls to almost nothing, the solid one falls for some passes, turns, and rises. Now look at the right: the accuracy does not turn. What gets worse is the *price* of the mistakes. The network becomes more and more certain, because on its own pictures it is never wrong, and it carries that certainty over to the others.
+# This is the overfitting of {ref}`chapter 3 <ch-scores-and-hinge>`, to know the old pictures so much better than new ones. What a network does on what it has not seen is called its *generalization*. Open {numref}`fig-by-heart` and look at the left panel: the dashed loss falls to almost nothing, the solid one falls for some passes, turns, and rises. Now look at the right: the accuracy does not turn. What gets worse is the *price* of the mistakes. The network becomes more and more certain, because on its own pictures it is never wrong, and it carries that certainty over to the others.
 #
 # ## Stop in time
 #
@@ -291,7 +291,7 @@ if digits.is_mnist:
     assert 0.005 < top["nudge"] - top["all three"] < 0.035
 
 # %% [markdown]
-# Two lines of code do more than all the cures, for the loss and for the accuracy. And the cures on top of it *cost* something: a network whose pictures keep moving has less to learn by heart, and what holds it back then only holds it back. Cures are for an illness; look first whether you have it. {ref}`The next chapter <ch-cnn>` takes augmentation further.
+# With the nudge each picture comes in nine places, so there is less to learn by heart. Compare the last two rows with those above: two lines of code do more than all the cures, for the loss and for the accuracy. And the cures on top of them *cost* something. What was to hold the network back from learning by heart now only holds it back. Cures are for an illness; look first whether you have it. {ref}`The next chapter <ch-cnn>` takes augmentation further.
 #
 # ## How much are more digits worth?
 #
