@@ -622,7 +622,7 @@ check("08.mirror", answer)
 # :label: ex-over-bug
 # (Five minutes; find the bug.) These eight lines are meant to keep the weights of the best pass. They run, and in the end the network is that of the last pass. Which line is wrong?
 #
-# ```
+# ```text
 # 1   best = float("inf")
 # 2   for epoch in range(30):
 # 3       train_one_pass(model, optimizer, batches)
