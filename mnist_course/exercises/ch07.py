@@ -73,38 +73,26 @@ def awake(answer: Any) -> None:
         scores = torch.randn(size, 10, generator=generator) + torch.linspace(-1, 1, 10)
         scores[::7] = scores[::7].relu()  # some are exactly 0
         scores[:, 5] = -1.0
-        own = torch.eye(10)[y].bool()
-        above = scores > 0
-        right = (above & own).sum(dim=0) / own.sum(dim=0)
+        own, above = torch.eye(10)[y].bool().numpy(), (scores > 0).numpy()
+        largest = torch.eye(10)[scores.argmax(dim=1)].bool().numpy()
+        many = own.sum(axis=0)
+        right = (above & own).sum(axis=0) / many
         result = call(answer, scores, y)
         if isinstance(result, (list, tuple)):
             result = [float(share) for share in result]
-        said = (scores.argmax(dim=1)[:, None] == torch.arange(10)) & own
-        expect_array(
-            result,
-            right.numpy(),
-            slips=[
-                ((100 * right).numpy(), "these are percent; shares from 0 to 1 are asked"),
-                ((above & own).sum(dim=0).numpy(), "these are counts; divide by the own pictures"),
-                (
-                    ((above & own).sum(dim=0) / size).numpy(),
-                    "divide by the number of the digit's own pictures, not of all",
-                ),
-                (above.float().mean(dim=0).numpy(), "of each digit only its own pictures count"),
-                (
-                    (((scores >= 0) & own).sum(dim=0) / own.sum(dim=0)).numpy(),
-                    "a score of exactly 0 is silent: above zero is > 0",
-                ),
-                (
-                    ((~above & own).sum(dim=0) / own.sum(dim=0)).numpy(),
-                    "these are the silent shares; the others are asked",
-                ),
-                (
-                    (said.sum(dim=0) / own.sum(dim=0)).numpy(),
-                    "that asks which score is largest; here: which is above zero",
-                ),
-            ],
-        )
+        not_below = (scores >= 0).numpy() & own
+        slips = {
+            "these are percent; shares from 0 to 1 are asked": 100 * right,
+            "these are counts; divide by the number of own pictures": right * many,
+            "divide by the number of the digit's own pictures, not of all": right * many / size,
+            "of each digit only its own pictures count": above.mean(axis=0),
+            "a score of exactly 0 is silent: above zero is > 0": not_below.sum(axis=0) / many,
+            "these are the silent shares; the others are asked": 1 - right,
+            "that asks which score is largest; here: which is above zero": (
+                (largest & own).sum(axis=0) / many
+            ),
+        }
+        expect_array(result, right, slips=[(slip, reply) for reply, slip in slips.items()])
 
 
 in_data("07.parameters", "07.start", "07.zeros")

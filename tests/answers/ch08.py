@@ -222,5 +222,5 @@ WRONG = {
         lambda W, share: np.abs(_prune(W, share)),
         lambda W, share: None,
     ],
-    "08.noise": ["a", "b", "d", 3],
+    "08.noise": ["a", "b", "d", 3, ["c"]],
 }
