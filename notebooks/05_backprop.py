@@ -19,7 +19,7 @@
 # * find the slip in a network from a tutorial, and then find out why it learns all the same,
 # * and train a network of your own, in numpy alone, that reads 97 of 100 digits after some seconds of training.
 #
-# New names: `h`, `a` $(B, H)$, a hidden layer before and after its nonlinearity; `o` $(B, K)$, outputs behind a sigmoid, and `T` $(B, K)$, their targets; and `d` in front of a name, as in `dW`, for the gradient of the loss with respect to it.
+# About 45 minutes, without the exercises. New names: `h`, `a` $(B, H)$, a hidden layer before and after its nonlinearity; `o` $(B, K)$, outputs behind a sigmoid, and `T` $(B, K)$, their targets; and `d` in front of a name, as in `dW`, for the gradient of the loss with respect to it.
 
 # %% [markdown]
 # ## One neuron, forward
@@ -38,7 +38,7 @@ loss = (a - y) ** 2 / 2
 print(z, a, loss)
 
 # %% [markdown]
-# The numbers are chosen so that you can do everything in your head. Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge. (The code of the drawing is folded away; it holds nothing but places and numbers.)
+# The numbers are chosen so that you can do everything in your head. Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neuron-forward", "caption": "One neuron and its loss, from left to right."}, "image": {"alt": "A graph: x1 = 2 and w1 = 0.5 meet in a product, 1; x2 = -1 and w2 = 1.5 in another, -1.5; both and b = 0.5 are added, z = 0; then the sigmoid, a = 0.5, and the loss, 0.125"}}
 from mnist_course import graphs, plots
@@ -69,13 +69,13 @@ assert a * (1 - a) == 0.25 and a - y == -0.5
 # %% [markdown]
 # Now the question. Raise $w_1$ by 0.001: does the loss rise or fall, and by how much? Follow {numref}`fig-neuron-forward` with your finger. The product grows by 0.002, because $x_1$ is 2. So does the sum. At $z = 0$ the sigmoid climbs with a slope of one quarter, so $a$ grows by 0.0005. And the loss, with its slope of −0.5, falls by 0.00025. For each unit of $w_1$ that is a change of −0.25:
 #
-# $$ \frac{\partial L}{\partial w_1} = \frac{\partial z}{\partial w_1} \cdot \frac{\partial a}{\partial z} \cdot \frac{\partial L}{\partial a} = x_1 \cdot a (1 - a) \cdot (a - y) = 2 \cdot \tfrac14 \cdot (-\tfrac12) = -\tfrac14 . $$ (eq-chain)
+# $$ \begin{aligned} \frac{\partial L}{\partial w_1} &= \frac{\partial z}{\partial w_1} \cdot \frac{\partial a}{\partial z} \cdot \frac{\partial L}{\partial a} \\ &= x_1 \cdot a (1 - a) \cdot (a - y) \\ &= 2 \cdot \tfrac14 \cdot (-\tfrac12) = -\tfrac14 . \end{aligned} $$ (eq-chain)
 #
 # In words: how much $z$ moves when $w_1$ moves, times how much $a$ moves when $z$ moves, times how much $L$ moves when $a$ moves. That is the **chain rule**, and your finger applied it before the formula did.
 #
 # The slope of the sigmoid comes from school calculus. With $a = (1 + e^{-z})^{-1}$, the derivative is $e^{-z} (1 + e^{-z})^{-2}$, which is $a$ times $e^{-z} / (1 + e^{-z})$, and that second factor is $1 - a$. So the slope is $a (1 - a)$: one quarter in the middle, never more, and next to nothing at both ends.
 #
-# Does the loss agree with the finger?
+# The finger and the loss should agree:
 
 # %% tags=["nbval-check-output"]
 import numpy as np
@@ -100,15 +100,15 @@ assert abs(measured + 0.25) < 2e-4 and f"{measured:.4f}" == "-0.2499"
 #
 # ## The same neuron, backward
 #
-# The finger went from left to right and found one derivative. For $w_2$ it would start again at $w_2$, and in a network 159,010 times. But look at {eq}`eq-chain`: of the three factors, the last two do not mention $w_1$. They are the same for $w_2$ and for $b$. So begin at the *right* end, and carry one number back through the graph: the gradient of $L$ with respect to whatever stands there. We write `dz` for $\partial L / \partial z$, and so on.
+# The finger went from left to right and found one derivative. For $w_2$ it would start again at $w_2$, and in a network 159,010 times. But look at {eq}`eq-chain`: of the three factors, the last two do not mention $w_1$. They are the same for $w_2$ and for $b$. So begin at the *right* end, and carry one number back through the graph: the gradient of $L$ with respect to whatever stands there. We write `dz` for $\partial L / \partial z$, and so on. **Guess** the sign of `dw2` before you open the output.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 da = a - y
 dz = da * a * (1 - a)
 dw1, dw2, db = dz * x1, dz * x2, dz
 print(dw1, dw2, db)
 
-# %% mystnb={"figure": {"name": "fig-neuron-backward", "caption": "The same neuron with its gradients, which are computed from right to left."}, "image": {"alt": "The graph of the neuron with a second, dashed arrow along every edge in the other direction: 1 at L, -0.5 after the loss, -0.125 after the sigmoid and on every input of the sum, then -0.25 at w1, 0.125 at w2, -0.125 at b"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neuron-backward", "caption": "The same neuron with its gradients, which are computed from right to left."}, "image": {"alt": "The graph of the neuron with a second, dashed arrow along every edge in the other direction: 1 at L, -0.5 after the loss, -0.125 after the sigmoid and on every input of the sum, then -0.25 at w1, 0.125 at w2, -0.125 at b"}}
 backward = {"loss": 1.0, "σ": da, "+": dz, "×:1": dz, "×:2": dz, "b": db}
 backward |= {"w1": dw1, "w2": dw2, "x1": dz * w1, "x2": dz * w2}
 figure = graphs.draw_graph(
@@ -122,7 +122,7 @@ assert (dw1, dw2, db) == (-0.25, 0.125, -0.125)
 # %% [markdown]
 # Put your finger on the $L$ of {numref}`fig-neuron-backward` and walk left along the dashed arrows. There are only three rules on the way. A plus hands what it gets to all its inputs, unchanged. A times hands it on multiplied by the *other* input. A function of one input hands it on multiplied by its own slope. No operation has to know the network: its inputs, and the number that comes back to it, are enough. That is **backpropagation**. Rumelhart, Hinton and Williams showed in 1986 that hidden neurons trained in this way come to stand for useful features of the task, without being told which {cite}`rumelhart1986learning`.
 #
-# Notice the sign of `dw2`. Raising $w_2$ makes the loss larger, because $x_2$ is negative. To make the loss smaller, move every parameter *against* its gradient:
+# `dw2` is positive. Raising $w_2$ makes the loss larger, because $x_2$ is negative. To make the loss smaller, move every parameter *against* its gradient:
 
 # %% tags=["nbval-check-output"]
 lr = 1.0
@@ -138,9 +138,9 @@ assert f"{loss_at(w1):.4f}" == "0.0515"
 #
 # ## A neuron that feeds two others
 #
-# In a network the output $a$ of a hidden neuron goes to *every* neuron of the next layer. Let it feed two, with the weights $v_1$ and $v_2$ and targets of 1 for both (their biases are left out to keep the drawing small). If $a$ moves, the loss moves by two roads. What is its gradient?
+# In a network the output $a$ of a hidden neuron goes to *every* neuron of the next layer. Let it feed two, with the weights $v_1$ and $v_2$ and targets of 1 for both (their biases are left out to keep the drawing small). If $a$ moves, the loss moves by two roads. **Guess:** is the gradient of $a$ the larger of the two contributions, their mean or their sum?
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 v1, v2, a = -1.1, 2.0, 0.5
 
 o1, o2 = sigmoid(v1 * a), sigmoid(v2 * a)
@@ -211,7 +211,26 @@ assert f"{measured:.3f}" == f"{da:.3f}" == "0.056"
 # * From the bias $b_k$ the same roads lead, with the factor 1 in place of $x_{id}$. So `db` is `dZ`, summed over the batch.
 # * From the input $x_{id}$ a road leads to *every* score of example $i$. Add them up: $\sum_k \mathrm{d}z_{ik}\, w_{kd}$, which is `dZ @ W`.
 #
-# Three rules for one neuron, three lines for a layer. We take four examples, three features and two classes, so that no two sizes are alike:
+# Three rules for one neuron, three lines for a layer.
+#
+# **Your turn.** (Three minutes.) Write the first of them: the gradient of the weights, from `X` $(B, D)$ and `dZ` $(B, K)$. It must have the shape of `W`, $(K, D)$.
+
+
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+
+def my_weight_gradient(X, dZ):
+    return ...
+
+
+check("05.layer", my_weight_gradient)
+
+# %% tags=["hide-cell"]
+check_solution("05.layer", lambda X, dZ: dZ.T @ X)
+
+# %% [markdown]
+# All three, for four examples, three features and two classes, so that no two sizes are alike:
 
 # %% tags=["nbval-check-output"]
 X = np.array([[1, 2, 0], [0, -1, 1], [2, 0, 1], [-1, 1, 1]], float)  # (4, 3)
@@ -233,7 +252,7 @@ assert dX.shape == X.shape and dW.shape == W.shape and db.shape == (2,)
 #
 # The sum over the batch hides in the matrix product. Taken apart, each example contributes its own small matrix, its row of `dZ` against its row of `X`, and `dW` is the sum of the four:
 
-# %% mystnb={"figure": {"name": "fig-outer-products", "caption": "The gradient of the weights is a sum over the examples: each contributes an outer product."}, "image": {"alt": "Four small matrices of two rows and three columns, joined by plus signs, and their sum, which is dW"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-outer-products", "caption": "The gradient of the weights is a sum over the examples: each contributes an outer product."}, "image": {"alt": "Four small matrices of two rows and three columns, joined by plus signs, and their sum, which is dW"}}
 parts = [np.outer(dZ[i], X[i]) for i in range(4)]  # 4 times (2, 3)
 titles = [f"example {i}" for i in range(4)] + ["dW"]
 plots.show(graphs.draw_sum(parts, titles), "outer products")
@@ -245,10 +264,10 @@ assert not parts[3][0].any() and not parts[0][1].any()
 # %% [markdown]
 # The first row of example 3 in {numref}`fig-outer-products` is zero. Its `dZ[3, 0]` is 0: the loss does not mind its score for class 0, so it asks for no change of these weights. Examples may disagree, and then their wishes cancel, as in the corner at the bottom right.
 #
-# Now we put the three lines where they will stay. The way back needs `X`, so the way forward keeps it. Names are PyTorch's, and the weights start as random numbers whose spread (standard deviation) is $1/\sqrt{D}$; the reason follows further down. First what all layers have in common: a list of parameters and a list of their gradients, empty unless a layer has some.
+# Now we put the three lines where they will stay. The way back needs `X`, so the way forward keeps it. Names are PyTorch's, and the weights start as random numbers whose spread (standard deviation) is $1/\sqrt{D}$; {ref}`chapter 7 <ch-mlp>` says why. First what all layers have in common: a list of parameters and a list of their gradients, empty unless a layer has some.
 
 
-# %%
+# %% tags=["hide-input"]
 class Layer:
     def parameters(self):
         return []
@@ -332,9 +351,23 @@ for _, array, gradient in table:
 # %% [markdown]
 # All three. The check found no error, and it knows nothing of the chain rule: it would have found one.
 #
-# Why a step of 0.00001? Before you look at the figure: would a smaller step not always be better?
+# A billionth of what? If a gradient is tiny itself, a tiny gap may be all wrong. So compare with the size of the gradients: the *relative error* is $|a - b| / \max(|a|, |b|)$. As CS231n's notes have it {cite}`cs231n2017slides`: in float64, below $10^{-7}$ is right, above $10^{-4}$ is suspicious, above $10^{-2}$ is wrong.
+#
+# **Your turn.** (Two minutes.) A backward pass gives 0.0213, the numerical gradient is 0.0211. Compute the relative error, and judge.
 
-# %%
+# %% tags=["your-turn"]
+answer = ...
+check("05.relative", answer)
+
+# %% tags=["hide-cell"]
+check_solution("05.relative", abs(0.0213 - 0.0211) / 0.0213)
+
+# %% [markdown]
+# One case is excused: a bend that the step crosses. A ReLU at 0.000001, moved by 0.00001 to both sides, gives half its slope. Move the input, and look again.
+#
+# Why a step of 0.00001? **Guess:** would a smaller step not always be better?
+
+# %% tags=["hide-input"]
 w1, w2, b = 0.5, 1.5, 0.3  # at z = 0 the neuron is too symmetric to be typical
 a = sigmoid(w1 * x1 + w2 * x2 + b)
 exact = (a - y) * a * (1 - a) * x1
@@ -346,7 +379,7 @@ def error(steps, sides):
     return np.abs((loss_at(w + steps) - below) / (sides * steps) - exact)
 
 
-# %%
+# %% tags=["hide-input"]
 s = np.logspace(-13, 0, 40)  # (40,) steps
 errors = {
     "one-sided, float64": error(s, sides=1),
@@ -354,7 +387,7 @@ errors = {
     "central, float32": error(s.astype(np.float32), sides=2),
 }
 
-# %% mystnb={"figure": {"name": "fig-step-size", "caption": "The error of a numerical derivative of the neuron's loss, over the step. Both axes are logarithmic."}, "image": {"alt": "Three curves shaped like a V: with the central difference in float64 the error is lowest, near 1e-11, for steps near 1e-5; with the one-sided difference it is lowest, near 1e-9, at 1e-8; with float32 it never falls much below 1e-6"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-step-size", "caption": "The error of a numerical derivative of the neuron's loss, over the step. Both axes are logarithmic."}, "image": {"alt": "Three curves shaped like a V: with the central difference in float64 the error is lowest, near 1e-11, for steps near 1e-5; with the one-sided difference it is lowest, near 1e-9, at 1e-8; with float32 it never falls much below 1e-6"}}
 import matplotlib.pyplot as plt
 
 figure, ax = plt.subplots(figsize=(7, 3.6))
@@ -384,7 +417,7 @@ ratios = (
 assert (ratios > 50).all() and (ratios < 200).all()
 
 # %% [markdown]
-# No. Seen from the right, each curve of {numref}`fig-step-size` falls, turns around, and rises again. To the right of its lowest point the step is too long: a curve is not straight, and we measure the slope of a chord (**truncation**). Going left, ten times as short a step makes the one-sided error ten times as small and the central error a hundred times, and that is why we look to both sides. To the left of the lowest point the step is too short: the two losses then agree in nearly all of their 16 digits, and what is left when we subtract them is mostly **rounding**, divided by a tiny step. For central differences in `float64` the best step is near 0.00001. In `float32`, with its 7 digits, even the best steps get only about five digits right, and steps below 0.00000001 are lost altogether, because $0.5 + s$ is rounded to 0.5. Check gradients in `float64`, always; train in what you like.
+# Seen from the right, each curve of {numref}`fig-step-size` falls, turns around, and rises again. To the right of its lowest point the step is too long: a curve is not straight, and we measure the slope of a chord (**truncation**). Ten times as short a step makes the one-sided error ten times as small and the central error a hundred times, and that is why we look to both sides. To the left of the lowest point the step is too short: the two losses agree in nearly all of their 16 digits, and what is left when we subtract them is mostly **rounding**, divided by a tiny step. For central differences in `float64` the best step is near 0.00001. In `float32`, with its 7 digits, even the best steps get only about five digits right. Check gradients in `float64`, always; train in what you like.
 #
 # The 0.2499 at the beginning of this page came from a one-sided step of 0.001: truncation.
 #
@@ -458,7 +491,7 @@ class Sequential(Layer):
 # %% [markdown]
 # There it is, the network of the first paragraph: 784 pixels, 200 hidden neurons, ten scores. It meets its first 32 training digits, and the loss that {ref}`chapter 4 <ch-softmax-regression>` wrote, with its gradient.
 
-# %%
+# %% tags=["hide-input"]
 from mnist_course.by_hand.losses import cross_entropy, cross_entropy_gradient
 from mnist_course.data import load_data, split_train_valid
 
@@ -523,9 +556,9 @@ assert min(np.abs(ours).max() for ours in model.gradients()) > 1e-3
 # %% [markdown]
 # None of the 159,010 gaps reaches $10^{-14}$: the last digits of the floats, nothing more. (The biases were set to random numbers for this check. With zeros, a forgotten bias would not have shown.)
 #
-# And what did it cost, compared with moving one number at a time?
+# And what did it cost, compared with moving one number at a time? **Guess** how many looks at the batch it is worth.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-cell"]
 import timeit
 
 
@@ -579,7 +612,7 @@ assert Counted.products == 2 + 4
 #
 # $$ \frac{\partial L}{\partial z_k} = -\frac{1}{p_y} \cdot p_y \, ([y = k] - p_k) = p_k - [y = k] . $$
 #
-# The $p_y$ cancels, and what is left is *what the model said, minus what it should have said*. The same in code, for three classes with the right one in the middle. The table of all the slopes of {eq}`eq-softmax-jacobian`, row $j$, column $k$, is the **Jacobian**: $p_j$ on the diagonal, minus $p_j p_k$ everywhere.
+# The $p_y$ cancels, and what is left is *what the model said, minus what it should have said*. The same in code, for three classes with the right one in the middle. The table of all the slopes of {eq}`eq-softmax-jacobian` is the **Jacobian**.
 
 # %% tags=["nbval-check-output"]
 z, right = np.array([1.0, 2.0, 3.0]), np.array([0, 1, 0])
@@ -600,9 +633,9 @@ assert np.allclose(numbers, p - right)
 #
 # ## Where a gradient dies
 #
-# Now the loss of the first neuron: squared error on a sigmoid. Its gradient, $(a - y)\, a (1 - a)$, has kept the slope of the sigmoid as a factor. For comparison, cross-entropy: if $y = 1$, its loss is $-\log a$, and the gradient $-\frac1a \cdot a (1 - a) = a - 1$. There the slope cancels, as it did behind the softmax. What does the factor do to a neuron that is certain and wrong?
+# Now the loss of the first neuron: squared error on a sigmoid. Its gradient, $(a - y)\, a (1 - a)$, has kept the slope of the sigmoid as a factor. For comparison, cross-entropy: if $y = 1$, its loss is $-\log a$, and the gradient $-\frac1a \cdot a (1 - a) = a - 1$. There the slope cancels, as it did behind the softmax. **Guess** what the factor does to a neuron that is certain and wrong.
 
-# %% mystnb={"figure": {"name": "fig-saturation", "caption": "Left: the sigmoid and its slope. Right: the gradient that reaches z when the target is 1, for the squared error and for cross-entropy."}, "image": {"alt": "Left panel: the S-shaped sigmoid, and its slope, a bell of height one quarter that is almost zero beyond 6 on both sides. Right panel: the gradient of cross-entropy goes from -1 on the left to 0 on the right; that of the squared error is near 0 on both sides and reaches only -0.15 near -0.7"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-saturation", "caption": "Left: the sigmoid and its slope. Right: the gradient that reaches z when the target is 1, for the squared error and for cross-entropy."}, "image": {"alt": "Left panel: the S-shaped sigmoid, and its slope, a bell of height one quarter that is almost zero beyond 6 on both sides. Right panel: the gradient of cross-entropy goes from -1 on the left to 0 on the right; that of the squared error is near 0 on both sides and reaches only -0.15 near -0.7"}}
 z = np.linspace(-8, 8, 401)
 a = sigmoid(z)
 figure, axes = plt.subplots(1, 2, figsize=(7.4, 3))
@@ -630,9 +663,37 @@ assert (
 )
 
 # %% [markdown]
-# At $z = -6$ the neuron says 0.0025 where 1 is right; it could hardly be more wrong. On the right of {numref}`fig-saturation`, cross-entropy answers with a gradient of −0.9975. The squared error answers with −0.0025, four hundred times less. Out there, the worse the mistake, the smaller the correction. Such a neuron is called **saturated**. And the factor $a (1 - a)$, at most one quarter, comes in again at *every* layer of sigmoids that the gradient passes.
-#
-# Glorot and Bengio met both effects in deeper networks: sigmoids that saturate, and plateaus of the loss that are worse with the squared error than with cross-entropy {cite}`glorot2010understanding`.
+# At $z = -6$ the neuron says 0.0025 where 1 is right; it could hardly be more wrong. On the right of {numref}`fig-saturation`, cross-entropy answers with a gradient of −0.9975. The squared error answers with −0.0025, four hundred times less. Out there, the worse the mistake, the smaller the correction. Such a neuron is called **saturated**. And the factor $a (1 - a)$, at most one quarter, comes in again at *every* layer of sigmoids that the gradient passes. Build six of them, send 500 digits through and their gradient back, and compare how long it is at each layer. **Guess** by how much it shrinks on the way.
+
+# %% tags=["hide-output"]
+for bend in (Sigmoid, ReLU):
+    rng = np.random.default_rng(0)
+    deep = [Linear(784, 100, rng), bend()]
+    for _ in range(5):
+        deep += [Linear(100, 100, rng), bend()]
+    deep = Sequential(*deep, Linear(100, 10, rng))
+    some = train[:500]
+    logits = deep.forward((pixels[some] - 0.1307) / 0.3081)  # (500, 10)
+    deep.backward(cross_entropy_gradient(logits, labels[some]))
+    sizes = [np.abs(layer.dW).mean() for layer in deep.layers[::2]]  # 7 layers
+    print(f"{bend.__name__:<8}", *(f"{size:.0e}" for size in sizes))
+    print(f"{'':<8} last / first: {sizes[-1] / sizes[0]:,.0f}")
+
+# %% tags=["remove-cell"]
+shrink = {bend.__name__: sizes[-1] / sizes[0]}
+deep = []
+for _ in range(6):
+    deep += [Linear(784 if not deep else 100, 100, rng), Sigmoid()]
+deep = Sequential(*deep, Linear(100, 10, rng))
+logits = deep.forward((pixels[some] - 0.1307) / 0.3081)
+deep.backward(cross_entropy_gradient(logits, labels[some]))
+first, last = (np.abs(deep.layers[k].dW).mean() for k in (0, -1))
+assert last / first > 1000
+if digits.is_mnist:
+    assert shrink["ReLU"] < 100
+
+# %% [markdown]
+# This is the *vanishing gradient*: with sigmoids the first layer of seven gets thousands of times less than the last, and hardly learns. With the ReLU, whose slope is 1 or 0, far more arrives. Glorot and Bengio met both effects in deeper networks: sigmoids that saturate, and plateaus of the loss that are worse with the squared error than with cross-entropy {cite}`glorot2010understanding`.
 #
 # ## A network from a tutorial
 #
@@ -657,9 +718,7 @@ a, o = query(W1, W2, inputs[train[:1000]])
 print(f"outputs from {o.min():.3f} to {o.max():.3f}")
 
 # %% [markdown]
-# Some outputs are close to their ends before the training begins; we shall come back to that.
-#
-# Then comes the backward pass. It stands under the heading "forward propagation", and its derivation is left out for the time being. Here is what it computes, in our names and with one row per example. One factor is missing. Compare with {numref}`fig-two-paths` and find it before you read on.
+# Then comes the backward pass. Here is what it computes, in our names and with one row per example. One factor is missing. Compare with {numref}`fig-two-paths` and find it before you read on.
 
 
 # %%
@@ -738,10 +797,10 @@ if digits.is_mnist:
     assert cosines.min() - 0.2 < cosine and length < lengths.max() + 6
 
 # %% [markdown]
-# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is far too long, and its direction is off. How far depends on the weights that were drawn; in the mean over twenty draws it is seven or eight times as long, with a cosine of little more than 0.8. Still, the cosine is positive, so a small step against it goes downhill, and the network will learn. It has one more surprise for us. Before you run the next cell: after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
+# The gradient of `W2` is right. That of `W1` is not the gradient at all: it is far too long, and its direction is off. How far depends on the weights that were drawn. Still, the cosine is positive, so a small step against it goes downhill, and the network will learn. It has one more surprise for us. **Guess:** after 5,000 pictures, shown one by one, which of the two reads more digits, the tutorial's or ours?
 
 
-# %%
+# %% tags=["hide-input"]
 def train_network(W1, W2, X, T, batch_size, gradients, lr=0.1):
     for start in range(0, len(X), batch_size):
         rows = slice(start, start + batch_size)
@@ -755,7 +814,7 @@ def accuracy(W1, W2):
     return (o.argmax(axis=1) == labels[valid]).mean()
 
 
-# %%
+# %% tags=["hide-output"]
 some = train[:5000]
 
 
@@ -777,7 +836,7 @@ if digits.is_mnist:
 assert min(as_written, as_derived) > 0.3
 
 # %% [markdown]
-# The wrong one wins; over other draws of the weights, too, by about three points in the mean. A beginner might conclude that the factor is better left out. But two things differ, length and direction, and we can take them apart: give our gradient of `W1` the tutorial's length.
+# The wrong one wins. A beginner might conclude that the factor is better left out. But two things differ, length and direction, and we can take them apart: give our gradient of `W1` the tutorial's length.
 
 
 # %%
@@ -797,9 +856,9 @@ if digits.is_mnist:
 assert as_long > 0.3
 
 # %% [markdown]
-# A good part of the advantage was the length of the step. The squared error, with its factor $o (1 - o)$, makes gradients that are short almost everywhere. The rest, about a point in the mean over several draws, is left for the direction. Leave the factor out, and the gradient at the output becomes $o - T$. We have met that expression. It is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence:
+# A good part of the advantage was the length of the step. Leave the factor out, and the gradient at the output becomes $o - T$. We have met that expression. It is the gradient of *cross-entropy* behind a sigmoid. Let PyTorch say whether that is a coincidence.
 
-# %%
+# %% tags=["hide-cell"]
 V1, V2 = (torch.tensor(w.astype(float), requires_grad=True) for w in (W1, W2))
 X64, T64 = torch.tensor(X).double(), torch.tensor(T).double()
 Z = torch.sigmoid(X64 @ V1.T) @ V2.T  # (1000, 10)
@@ -816,42 +875,9 @@ assert same == [True, False]
 assert np.abs(V1.grad.numpy() - theirs[0]).max() < 1e-11
 
 # %% [markdown]
-# It is not. The tutorial's first layer descends on cross-entropy, exactly, and its second layer on the squared error. The slip in one place repaired a poor choice in another, for half of the network. Nothing of this speaks for slips. Choose the better loss on purpose, for all layers, and check its gradient.
+# It is none. The tutorial's first layer descends on cross-entropy, exactly, and its second layer on the squared error. The slip in one place repaired a poor choice in another, for half of the network. Nothing of this speaks for slips. Choose the better loss on purpose, for all layers, and check its gradient.
 #
-# Three more things in that network are worth a look:
-
-# %%
-raw = 255 * pixels[train[:1000]]  # what comes out of the files
-h, h_raw = X @ W1.T, raw @ W1.T  # (1000, 200)
-z = query(W1, W2, X)[0] @ W2.T  # (1000, 10)
-calm = rng.normal(0, 200**-0.5, (10, 200))  # 1 / sqrt(inputs)
-z_calm = query(W1, W2, X)[0] @ calm.T
-
-
-def saturated(z):
-    return f"{100 * (np.abs(z) > 4).mean():.0f} % saturated"
-
-
-print(f"hidden, scaled pixels       {saturated(h)}")
-print(f"hidden, raw pixels 0-255    {saturated(h_raw)}")
-print(f"output, spread 1/√outputs   {saturated(z)}")
-print(f"output, spread 1/√inputs    {saturated(z_calm)}")
-
-# %% tags=["remove-cell"]
-if digits.is_mnist:
-    assert (np.abs(h) > 4).mean() < 0.005
-    assert f"{100 * (np.abs(h_raw) > 4).mean():.0f}" == "98"
-    assert 0.03 < ends.mean() < 0.17 and 0.1 < ends.max() < 0.5
-assert (np.abs(h_raw) > 4).mean() > 0.8
-assert (np.abs(z_calm) > 4).mean() < 0.01 < ends.max()
-assert 0.017 < sigmoid(np.array(-4.0)) < 0.019
-
-# %% [markdown]
-# *The inputs.* Take $|z| > 4$ as saturated, where the sigmoid is within 0.02 of its ends. With raw pixels of 0 to 255, as the tutorial would feed them, 98 % of the hidden neurons are saturated before the first step, and hardly any gradient passes.
-#
-# *The spread of the weights.* A score is a sum over the *inputs* of its neuron. The more there are, the larger it gets: with $D$ inputs and random weights of either sign, about $\sqrt{D}$ times. Not $D$ times: random terms of both signs partly cancel, their *squares* add up, and $D$ terms make a sum about $\sqrt{D}$ times as large as one. So the weights should be spread like $1 / \sqrt{\text{inputs}}$ {cite}`lecun1998efficient`, and not like $1 / \sqrt{\text{outputs}}$, with which about a tenth of the outputs start out saturated, and in an unlucky draw twice as many or more. (Glorot and Bengio look at the way back as well, where the outputs take the place of the inputs, and settle for a mean of the two.)
-#
-# *The batches.* The tutorial's `train` makes a column of one picture and cannot take its loader's batches of 100. Pictures want to be rows, `batch.reshape(100, 784)`, and then the formulas of this page take one row or a hundred.
+# (Two other things hold that network back: raw pixels of 0 to 255 saturate its hidden neurons before the first step, and a score is a sum over the *inputs* of its neuron, so the weights should be spread like $1/\sqrt{\text{inputs}}$ {cite}`lecun1998efficient`, not like $1/\sqrt{\text{outputs}}$. {ref}`Chapter 7 <ch-mlp>` measures what a start is worth.)
 #
 # ## One at a time, or in rows
 #
@@ -869,9 +895,9 @@ for one, other in zip(together, summed):
     assert np.abs(one - other).max() < 1e-5 * np.abs(one).max()
 
 # %% [markdown]
-# Same mathematics, other arithmetic. One at a time, numpy is called a dozen times for each picture, and every one of 158,800 weights is read and written 5,000 times. With 10 rows both happen a tenth as often. We train three copies of the network on the same 5,000 pictures, in turns, so that a busy machine is unfair to all three alike:
+# Same mathematics, other arithmetic. One at a time, numpy is called a dozen times for each picture, and every one of 158,800 weights is read and written 5,000 times. With 10 rows both happen a tenth as often. We train three copies of the network on the same 5,000 pictures, in turns, so that a busy machine is unfair to all three alike. **Guess** how long each takes, and how well each reads.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-output"]
 import time
 
 sizes = (1, 10, 100)
@@ -904,9 +930,7 @@ if digits.is_mnist:
     assert list(steps.values()) == [5_000, 500, 50]
 
 # %% [markdown]
-# On the machine that wrote this page, ten at a time took about a tenth of the time, and they read nearly as well. (Not always: with some draws of the weights a whole class of digits gets lost on the way.) A hundred at a time took less still, and read hardly more than one digit in ten, which is guessing. What went wrong?
-#
-# Not the gradient; we have seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.01 for every picture. There the sigmoids are saturated, the squared error is blind, and hardly anything calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be, we do not know yet.
+# The last row is guessing. The gradient is right; we have seen that it is the sum of a hundred. That is the point. A step along the sum is a hundred steps at once, all in the direction that seemed right at the first one. Nine of ten targets are 0.01, so all ten outputs rush down, far beyond the aim, to less than 0.01 for every picture. There the sigmoids are saturated, the squared error is blind, and hardly anything calls them back. From now on the loss is a *mean* over the batch, so that the length of a step does not grow with the size of the batch. How long it should be is the subject of {ref}`chapter 6 <ch-optimizers>`.
 #
 # Meanwhile, ten at a time, all the training pictures, once:
 
@@ -922,7 +946,7 @@ if digits.is_mnist:
 assert sigmoid_accuracy > 0.3
 
 # %% [markdown]
-# About 94 %. (One at a time the same pass gives about 94 %, too, and takes about ten times as long; `python -m benchmarks.per_sample` measures both in one run.)
+# (`python -m benchmarks.per_sample` measures how long the same pass takes one at a time.)
 #
 # ## The same, as one would build it today
 #
@@ -973,31 +997,6 @@ assert valid_accuracy[-1] > 0.85
 # %% [markdown]
 # After one pass it reads about 96 % of the validation digits, where sigmoids and squared error had 94 %; after five passes between 97 and 98 %.
 #
-# Do batches pay here, too? Once more 5,000 pictures, in turns. The loss is a mean now, so to let every picture move the weights equally far, the learning rate grows with the batch:
-
-# %% tags=["nbval-ignore-output"]
-copies = {size: build_model(0) for size in sizes}
-orders = {size: np.random.default_rng(0) for size in sizes}
-spent = dict.fromkeys(sizes, 0.0)
-for part in np.array_split(some, 5):
-    for size in sizes:
-        lr, order = 0.003 * size, orders[size]
-        begun = time.perf_counter()
-        train_epoch(copies[size], X[part], y[part], lr, size, order)
-        spent[size] += time.perf_counter() - begun
-
-for size in sizes:
-    score = f"{100 * share_right(copies[size], X[valid], y[valid]):.1f} %"
-    print(f"{size:3d} at a time: {spent[size]:.2f} s, reads {score}")
-
-# %% tags=["remove-cell"]
-if digits.is_mnist:
-    shares = [share_right(copies[size], X[valid], y[valid]) for size in sizes]
-    assert 0.86 < min(shares) < max(shares) < 0.93
-
-# %% [markdown]
-# All three read about nine digits out of ten, and which of them is a point ahead changes with the order of the pictures; but on the machine that wrote this page, a hundred at a time took less than a twentieth of the time of one. None of the speed is a better algorithm. It is the same mathematics, in fewer and larger pieces.
-#
 # Now, once, the test set:
 
 # %%
@@ -1013,7 +1012,7 @@ if digits.is_mnist:
     assert abs(test_accuracy - 0.979) < 0.004
 assert test_accuracy > 0.8
 
-# %% mystnb={"figure": {"name": "fig-backprop-errors", "caption": "The first twenty test digits that the network of this chapter gets wrong."}, "image": {"alt": "Twenty handwritten digits in two rows, each with the wrong prediction and the right label above it"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-backprop-errors", "caption": "The first twenty test digits that the network of this chapter gets wrong."}, "image": {"alt": "Twenty handwritten digits in two rows, each with the wrong prediction and the right label above it"}}
 wrong = np.flatnonzero(predictions != test_y)[:20]
 figure = plots.plot_predictions(
     digits.test_images[wrong], test_y[wrong], predictions[wrong]
@@ -1023,33 +1022,7 @@ plots.show(figure, "backprop errors")
 # %% [markdown]
 # Almost 98 % in this one run, from one random start, after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
 #
-# ## When the gradient is zero
-#
-# A last correction. Another of our sources says that the parameters are optimal where the gradient is zero. Take a network with all weights zero, and biases at its end that answer with the frequency of each digit:
-
-# %%
-zero = Sequential(Linear(784, 200, rng), Sigmoid(), Linear(200, 10, rng))
-for p in zero.parameters():
-    p[:] = 0
-zero.layers[2].b[:] = np.log(np.bincount(y[train]) / len(train))
-
-# %%
-logits = zero.forward(X[train])  # (55000, 10)
-zero.backward(cross_entropy_gradient(logits, y[train]))
-largest = max(np.abs(dp).max() for dp in zero.gradients())
-print(f"largest gradient below 0.00001: {largest < 1e-5}")
-print(f"loss {cross_entropy(logits, y[train]):.3f}, ", end="")
-print(f"accuracy {100 * share_right(zero, X[valid], y[valid]):.1f} %")
-
-# %% tags=["remove-cell"]
-assert largest < 1e-5
-assert (zero.layers[1].a == 0.5).all() and zero.gradients()[0].max() == 0
-if digits.is_mnist:
-    assert f"{cross_entropy(logits, y[train]):.3f}" == "2.301"
-assert (logits.argmax(axis=1) == np.bincount(y[train]).argmax()).all()
-
-# %% [markdown]
-# All 159,010 gradients are zero, up to rounding, and the network says "one" to every picture. Every hidden neuron answers 0.5 to every picture, so the last layer can tell no two pictures apart; its biases already give each digit its share, so there the wishes of all pictures cancel. And the weights behind the hidden neurons are zero, so nothing comes back to the first layer. Zero gradient means flat ground: the bottom of a valley, of *some* valley, or a **saddle** like this one, from which there is a way down ({ref}`the next chapter <ch-optimizers>` leaves a smaller one).
+# One warning for the way: a gradient of zero need not be the end. A network whose weights are all zero has none, and reads nothing ({ref}`chapter 6 <ch-optimizers>`).
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -1069,8 +1042,6 @@ headline(
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...
 check("05.edge", answer)
 
@@ -1191,7 +1162,7 @@ check_solution("05.edge", 2 * 0.25 * 0.5)
 # :class: dropdown
 # :::
 #
-# `"b"`. The gradient of the last weights is `dZ.T @ a`. It does not contain these weights, and the hidden neurons are not zero, so the first step moves them. What comes back to the first layer is `dZ @ W2`, and that is zero until `W2` is not. So one layer of zeros costs one step; two of them, as in the section above, cost everything.
+# `"b"`. The gradient of the last weights is `dZ.T @ a`. It does not contain these weights, and the hidden neurons are not zero, so the first step moves them. What comes back to the first layer is `dZ @ W2`, and that is zero until `W2` is not. So one layer of zeros costs one step; two of them cost everything.
 
 # %%
 half_zero = build_model(0)
@@ -1294,7 +1265,7 @@ fooled = share_right(model, (moved - 0.1307) / 0.3081, y[valid])
 print(f"before {100 * share_right(model, X[valid], y[valid]):.1f} %, ", end="")
 print(f"after {100 * fooled:.1f} %")
 
-# %% mystnb={"figure": {"name": "fig-moved-pixels", "caption": "Validation digits whose pixels were moved by at most a tenth, with what the network says now."}, "image": {"alt": "Ten handwritten digits on a faintly mottled background, easy to read, most of them framed and titled with a wrong prediction"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-moved-pixels", "caption": "Validation digits whose pixels were moved by at most a tenth, with what the network says now."}, "image": {"alt": "Ten handwritten digits on a faintly mottled background, easy to read, most of them framed and titled with a wrong prediction"}}
 now = model.forward((moved - 0.1307) / 0.3081).argmax(axis=1)
 figure = plots.plot_predictions(moved[:10], y[valid][:10], now[:10])
 plots.show(figure, "moved pixels")

@@ -10,7 +10,30 @@ from mnist_course.exercises.expect import as_array, call, expect_array, expect_n
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("05.edge", "05.zeros", "05.mean")
+
+@exercise("05.layer")
+def layer(answer: Any) -> None:
+    rng = np.random.default_rng(5)
+    for size in (4, 1, 6):
+        X, dZ = rng.standard_normal((size, 3)), rng.standard_normal((size, 2))
+        expect_array(
+            call(answer, X, dZ),
+            dZ.T @ X,
+            slips=[
+                (
+                    X.T @ dZ,
+                    "that has the shape (D, K); the weights have one row per output, (K, D)",
+                ),
+                (
+                    dZ.T @ X / size,
+                    "the sum over the examples, not their mean: dZ holds that already",
+                ),
+                (np.outer(dZ[0], X[0]), "that is one example's share; add up the roads of all"),
+            ],
+        )
+
+
+in_data("05.relative", "05.edge", "05.zeros", "05.mean")
 
 
 @exercise("05.tanh")

@@ -178,6 +178,13 @@ class Silent:
 
 
 RIGHT = {
+    "05.layer": [
+        lambda X, dZ: dZ.T @ X,
+        lambda X, dZ: np.einsum("bk,bd->kd", dZ, X),
+        lambda X, dZ: sum(np.outer(z, x) for z, x in zip(dZ, X, strict=True)),
+        lambda X, dZ: torch.tensor(dZ).T @ torch.tensor(X),
+    ],
+    "05.relative": [0.0002 / 0.0213, 0.00939, 0.0094, np.float32(0.00939)],
     "05.edge": [0.25, np.float32(0.25), torch.tensor([0.25]), 1 / 4],
     "05.zeros": ["b", " B "],
     "05.mean": [1, 1.0, torch.tensor(1.0), np.array([1.0])],
@@ -198,6 +205,15 @@ RIGHT = {
 }
 
 WRONG = {
+    "05.layer": [
+        lambda X, dZ: X.T @ dZ,
+        lambda X, dZ: dZ.T @ X / len(X),
+        lambda X, dZ: np.outer(dZ[0], X[0]),
+        lambda X, dZ: dZ,
+        lambda X, dZ: dZ.sum(axis=0),
+        lambda X, dZ: -dZ.T @ X,
+    ],
+    "05.relative": [0.0002, 0.939, 106.5, 0.99061, 0.004717, 0.02, "0.0094"],
     "05.edge": [-0.25, 0.125, -0.125, 1.0, 0.5, 0.0625, float("nan"), "0.25", [0.25, 0.25], True],
     "05.zeros": ["a", "c", "d", "e", "", 2, ["b"]],
     "05.mean": [0.01, 0.1, 10, 0, float("inf"), "1", [1, 1]],
