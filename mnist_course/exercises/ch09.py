@@ -5,11 +5,49 @@ from typing import Any
 import numpy as np
 
 from mnist_course.by_hand.convolution import conv2d, windows
-from mnist_course.exercises.expect import as_array, call, expect_array
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("09.size", "09.count", "09.frame", "09.unpooled")
+
+@exercise("09.places")
+def places(answer: Any) -> None:
+    for n, k, p, s in ((28, 5, 0, 1), (28, 5, 2, 1), (28, 5, 2, 2), (7, 3, 0, 2), (9, 2, 1, 4)):
+        right = (n + 2 * p - k) // s + 1
+        expect_number(
+            call(answer, n, k, p, s),
+            right,
+            rtol=0,
+            slips=[
+                ((n + 2 * p - k) / s + 1, "round down: a step that does not fit is not made"),
+                ((n + 2 * p - k) // s, "one more: the place where the window begins"),
+                ((n + p - k) // s + 1, "the padding is on both sides"),
+                ((n - k) // s + 1, "the padding is missing"),
+                (n + 2 * p - k + 1, "the stride is missing"),
+            ],
+        )
+
+
+@exercise("09.pool")
+def pool(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((4, 6), (2, 2), (8, 4)):
+        Z = rng.normal(-1, 1, size=shape)
+        blocks = Z.reshape(shape[0] // 2, 2, shape[1] // 2, 2)
+        expect_array(
+            call(answer, Z),
+            blocks.max(axis=(1, 3)),
+            slips=[
+                (blocks.mean(axis=(1, 3)), "that is the mean of each block; keep the largest"),
+                (Z[::2, ::2], "that is one corner of each block; keep the largest of the four"),
+                (np.maximum(blocks.max(axis=(1, 3)), 0), "a block may be negative all over"),
+                (blocks.sum(axis=(1, 3)), "that is the sum of each block; keep the largest"),
+                (np.abs(blocks).max(axis=(1, 3)), "the largest number, not the largest size"),
+            ],
+        )
+
+
+in_data("09.size", "09.lenet", "09.count", "09.frame", "09.unpooled")
 
 
 def _correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -89,6 +127,7 @@ def _shuffled_pixels() -> np.ndarray:
     pixels = smooth.reshape(300, 64) * rng.uniform(0.2, 5.0, 64) + rng.normal(size=64)
     pixels = pixels[:, rng.permutation(64)]
     pixels[:, [5, 40]] = [0.0, 2.5]
+    pixels[:, 10] = 0.3 * rng.normal(size=300) - pixels[:, 11]  # dark where the other is light
     return pixels
 
 

@@ -117,6 +117,21 @@ def _plain_corrcoef(pixels, diagonal=None, clean=False, dead=False, axis=1):
 
 
 RIGHT = {
+    "09.places": [
+        lambda n, k, p, s: (n + 2 * p - k) // s + 1,
+        lambda n, k, p, s: len(range(0, n + 2 * p - k + 1, s)),
+        lambda n, k, p, s: F.conv2d(
+            torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k), stride=s, padding=p
+        ).shape[-1],
+    ],
+    "09.pool": [
+        lambda Z: Z.reshape(len(Z) // 2, 2, -1, 2).max(axis=(1, 3)),
+        lambda Z: F.max_pool2d(torch.tensor(Z)[None], 2)[0],
+        lambda Z: np.maximum(
+            np.maximum(Z[::2, ::2], Z[1::2, ::2]), np.maximum(Z[::2, 1::2], Z[1::2, 1::2])
+        ),
+    ],
+    "09.lenet": [61_706, 61_706.0, np.int64(61_706)],
     "09.size": [7, 7.0, np.int64(7), torch.tensor(7), [7]],
     "09.count": [18_496, 18_496.0, np.array([18_496]), torch.tensor(18_496)],
     "09.frame": [4 / 9 * PAPER, -0.188, -0.1885, np.float32(-0.18853), torch.tensor([-0.1885])],
@@ -144,6 +159,22 @@ RIGHT = {
 }
 
 WRONG = {
+    "09.places": [
+        lambda n, k, p, s: (n + 2 * p - k) / s + 1,
+        lambda n, k, p, s: (n + 2 * p - k) // s,
+        lambda n, k, p, s: (n + p - k) // s + 1,
+        lambda n, k, p, s: (n - k) // s + 1,
+        lambda n, k, p, s: n + 2 * p - k + 1,
+    ],
+    "09.pool": [
+        lambda Z: Z.reshape(len(Z) // 2, 2, -1, 2).mean(axis=(1, 3)),
+        lambda Z: Z[::2, ::2],
+        lambda Z: np.maximum(Z.reshape(len(Z) // 2, 2, -1, 2).max(axis=(1, 3)), 0),
+        lambda Z: Z.max(),
+        lambda Z: Z,
+        lambda Z: np.abs(Z.reshape(len(Z) // 2, 2, -1, 2)).max(axis=(1, 3)),
+    ],
+    "09.lenet": [61_470, 59_706, 2_572, 59_134, 44_426, 60_000, "61706"],
     "09.size": [14, 6, 6.5, 6.75, 8, 3, 13, 5, 11, 7.25, 49, 28, "7", [7, 7], True, (64, 7, 7)],
     "09.count": [18_432, 18_464, 640, 576, 6_208, 20_480, 2_112, 320, "18496", [64, 32, 3, 3]],
     "09.frame": [
@@ -202,6 +233,7 @@ WRONG = {
         lambda dZ, X, W: None,
     ],
     "09.neighbors": [
+        lambda pixels: _partners(pixels, table=lambda x: np.abs(np.corrcoef(x))),
         lambda pixels: _partners(pixels, diagonal=2.0),
         lambda pixels: _partners(pixels, constant=0),
         lambda pixels: _partners(pixels, diagonal=2.0, pick=np.argmin),
