@@ -19,7 +19,7 @@
 # * derive the gradient of that loss by counting, and check it in two ways,
 # * train a linear support vector machine with numpy alone, and watch what a penalty on the weights does to it.
 #
-# New names: `W` $(K, D)$, `b` $(K,)$, `scores` $(B, K)$, `dW` $(K, D)$, `lr`, `weight_decay`.
+# About 35 minutes, without the exercises. New names: `W` $(K, D)$, `b` $(K,)$, `scores` $(B, K)$, `dW` $(K, D)$, `lr`, `weight_decay`.
 
 # %% [markdown]
 # ## A picture is a row of numbers
@@ -65,7 +65,29 @@ print(X_valid.shape, X_valid.min(), X_valid.max())
 #
 # $$ z = W x + b . $$ (eq-linear-scores)
 #
-# In words: lay a template over the picture, multiply pixel by pixel, add everything up, add the bias. Do so for all ten; the largest score is the answer. (The color photos of the CIFAR-10 collection have $32 \cdot 32 \cdot 3 = 3{,}072$ numbers each, so there $W$ is 10×3,072 {cite}`krizhevsky2009learning`. Nothing else changes.)
+# In words: lay a template over the picture, multiply pixel by pixel, add everything up, add the bias. Do so for all classes; the largest score is the answer.
+#
+# **Your turn.** (Three minutes, by hand.) A picture has four pixels, $x = (1, 0, 0, 1)$: ink in the top left and in the bottom right corner. Three classes hold a weight for each pixel, and a bias. What are the three scores, and which class wins?
+#
+# | class | weights | bias |
+# | --- | --- | --- |
+# | diagonal | 1, −1, −1, 1 | 0 |
+# | column | 1, −1, 1, −1 | 0.5 |
+# | row | 1, 1, −1, −1 | −0.5 |
+
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...  # [diagonal, column, row]
+check("03.four", answer)
+
+# %% tags=["hide-cell"]
+W_four = np.array([[1, -1, -1, 1], [1, -1, 1, -1], [1, 1, -1, -1]])  # (3, 4)
+print(W_four @ [1, 0, 0, 1] + [0, 0.5, -0.5])
+check_solution("03.four", W_four @ [1, 0, 0, 1] + [0, 0.5, -0.5])
+
+# %% [markdown]
+# The diagonal wins, because all of its ink lies where its template has a plus. Now 784 pixels. (The color photos of the CIFAR-10 collection have $32 \cdot 32 \cdot 3 = 3{,}072$ numbers each, so there $W$ is 10×3,072 {cite}`krizhevsky2009learning`. Nothing else changes.)
 #
 # You already know one such classifier. In chapter 1 the nearest mean picture won, that is, the smallest $|x - m|^2 = |x|^2 - 2\,m \cdot x + |m|^2$. Since $|x|^2$ is the same for all ten means $m$, this is the largest $m \cdot x - \frac{1}{2} |m|^2$: a score, with $m$ for a template and $-\frac{1}{2}|m|^2$ for a bias.
 
@@ -94,7 +116,7 @@ assert first == scores[i].argmax() == y_valid[i] == 1
 # %% [markdown]
 # Look inside two of the ten: the largest score and the one after it.
 
-# %% mystnb={"figure": {"name": "fig-score-products", "caption": "One validation picture, two templates, and the products pixel by pixel. Each score is the sum of 784 products, plus the bias."}, "image": {"alt": "Two rows of three gray pictures: the same digit, the mean picture of a class, and their product; the product with the template of its own class is brighter"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-score-products", "caption": "One validation picture, two templates, and the products pixel by pixel. Each score is the sum of 784 products, plus the bias."}, "image": {"alt": "Two rows of three gray pictures: the same digit, the mean picture of a class, and their product; the product with the template of its own class is brighter"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -116,9 +138,9 @@ if digits.is_mnist:
     assert b.argmax() == 1 and W.sum(axis=1).argmin() == 1
 
 # %% [markdown]
-# In {numref}`fig-score-products` the stroke runs along the middle of template 1 and meets the other template only in places. The bias makes up for templates that hold a lot of ink, and costs the one least, which holds least: without it, a fat template would win too often.
+# In {numref}`fig-score-products` the stroke runs along the middle of template 1 and meets the other template only in places. The bias makes up for templates that hold a lot of ink, and costs the one least, which holds least: without it, a fat template would win too often. **Guess** how many of the validation pictures these ten templates read.
 
-# %%
+# %% tags=["hide-output"]
 accuracy = (scores.argmax(axis=1) == y_valid).mean()
 print(f"{100 * accuracy:.1f} % of {len(valid):,} validation pictures")
 
@@ -128,7 +150,7 @@ if digits.is_mnist:
 assert accuracy > 0.75
 
 # %% [markdown]
-# About 80 %, with 7,850 numbers that nobody has tuned. Are there better ones? To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
+# Those were 7,850 numbers that nobody has tuned. There are better ones. To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
 #
 # ## How wrong is one answer?
 #
@@ -148,9 +170,17 @@ assert accuracy > 0.75
 #
 # The cat: *car* costs $5.1 - 3.2 + 1 = 2.9$, and *frog* costs nothing, because $-1.7 - 3.2 + 1 = -3.9$ is negative. Together 2.9. The car: $1.3 - 4.9 + 1$ and $2.0 - 4.9 + 1$ are both negative, so its loss is 0.
 #
-# The frog is yours. Work it out on paper before you read on.
-#
-# In the cell, two lists as an index go in step: row 0 with column 0, row 1 with column 1, row 2 with column 2, so we get the right score of each photo. `[:, None]` stands these three up as a column, so that each row has its own number subtracted.
+# **Your turn.** (Three minutes, on paper.) The frog is yours. What is its loss?
+
+# %% tags=["your-turn"]
+answer = ...
+check("03.frog", answer)
+
+# %% tags=["hide-cell"]
+check_solution("03.frog", (2.2 + 3.1 + 1) + (2.5 + 3.1 + 1))
+
+# %% [markdown]
+# The same with numpy. In the cell, two lists as an index go in step: row 0 with column 0, row 1 with column 1, row 2 with column 2, so we get the right score of each photo. `[:, None]` stands these three up as a column, so that each row has its own number subtracted.
 
 # %% tags=["nbval-check-output"]
 three_scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
@@ -161,9 +191,9 @@ gaps = three_scores - right_scores[:, None] + 1  # (3, 3)
 print(gaps.round(1))
 
 # %% [markdown]
-# One row per photo. On the diagonal each right class is compared with itself, which always gives the margin, 1. The sum leaves it out.
+# One row per photo. On the diagonal each right class is compared with itself, which always gives the margin, 1. The sum leaves it out. **Guess** the three losses that come out.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 terms = np.maximum(0, gaps)  # (3, 3)
 terms[np.arange(3), three_labels] = 0
 print(terms.sum(axis=1).round(1), "  mean", terms.sum(axis=1).mean().round(2))
@@ -175,7 +205,7 @@ assert np.allclose(gaps[2], [6.3, 6.6, 1]) and np.allclose(gaps[0, 2], -3.9)
 assert np.allclose(gaps[1], [-2.6, 1, -1.9])
 
 # %% [markdown]
-# The frog's loss is 12.9. One of the tutorials from which this course grew prints 10.9. Did you get that as well? Then look at its three intermediate results:
+# One of the tutorials from which this course grew prints 10.9 for the frog. If you got that as well, look at its three intermediate results:
 #
 # | term | it prints | right |
 # | --- | --- | --- |
@@ -183,9 +213,9 @@ assert np.allclose(gaps[1], [-2.6, 1, -1.9])
 # | $2.2 - (-3.1) + 1$ | 5.3 | 6.3 |
 # | $2.5 - (-3.1) + 1$ | 5.6 | 6.6 |
 #
-# In the first a decimal point has moved; no harm done, since both numbers are negative. In the other two the margin is lost on the way: $2.2 + 3.1$ is 5.3 *before* adding the 1. That slip is older than the tutorial. The example comes from Stanford's course CS231n, whose slides of January 2016 say $5.3 + 5.6 = 10.9$ and give the mean as 4.6 {cite}`cs231n2016slides`; a year later they say $6.3 + 6.6 = 12.9$ {cite}`cs231n2017slides`. The tutorial repeats the older version. Whoever computes along finds it in a minute.
+# In the first a decimal point has moved; no harm done, since both numbers are negative. In the other two the margin is lost on the way: $2.2 + 3.1$ is 5.3 *before* adding the 1. The slip is older than the tutorial: the slides of Stanford's CS231n had it in 2016 {cite}`cs231n2016slides` and mended it a year later {cite}`cs231n2017slides`. Whoever computes along finds it in a minute.
 
-# %% mystnb={"figure": {"name": "fig-hinge", "caption": "What one wrong class costs, against its lead over the right class. The six marks are the six comparisons of the three photos."}, "image": {"alt": "A line at zero up to a lead of minus one, where it bends upward with slope one like a hinge; three marks lie on the flat part, one at a lead of 1.9 costs 2.9, two at 5.3 and 5.6 cost 6.3 and 6.6"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-hinge", "caption": "What one wrong class costs, against its lead over the right class. The six marks are the six comparisons of the three photos."}, "image": {"alt": "A line at zero up to a lead of minus one, where it bends upward with slope one like a hinge; three marks lie on the flat part, one at a lead of 1.9 costs 2.9, two at 5.3 and 5.6 cost 6.3 and 6.6"}}
 lead = np.linspace(-6, 6.5, 200)
 figure, ax = plt.subplots(figsize=(6, 3.2))
 ax.plot(lead, np.maximum(0, lead + 1), color=plots.GRAY)
@@ -233,18 +263,9 @@ assert np.isclose(losses.hinge_loss(three_scores, three_labels), 15.8 / 3)
 # %% [markdown]
 # `F.multi_margin_loss`, and `nn.MultiMarginLoss`, divide the sum by the number of classes $K$, here 3. A constant factor does not move the minimum. It does change the size of every gradient, so a learning rate that suits one of the two is off by a factor of $K$ for the other.
 #
-# There is also a third form, by Crammer and Singer, which charges only for the *worst* of the wrong classes {cite}`crammer2001algorithmic`. The cat and the car have at most one class to pay for, so nothing changes for them:
+# How wrong are the ten mean pictures? **Guess:** if all their weights and biases were three tenths of what they are, would a single answer change, and would the loss?
 
-# %% tags=["nbval-check-output"]
-print(terms.max(axis=1).round(1))
-
-# %% tags=["remove-cell"]
-assert np.allclose(terms.max(axis=1), [2.9, 0, 6.6])
-
-# %% [markdown]
-# We stay with the sum. How wrong are the ten mean pictures? And what if all their weights and biases were three tenths of what they are: does a single answer change, and does the loss?
-
-# %%
+# %% tags=["hide-output"]
 for factor in (1, 0.3):
     loss = hinge_loss(factor * scores, y_valid)
     accuracy = ((factor * scores).argmax(axis=1) == y_valid).mean()
@@ -261,7 +282,7 @@ if digits.is_mnist:
 assert hinge_loss(0.3 * scores, y_valid) < hinge_loss(scores, y_valid)
 
 # %% [markdown]
-# Not one answer differs, and yet the loss falls by a third: mistakes get cheaper, and seven out of ten correct answers still lead by 1. The loss sees more than the order of the scores: it sees their size. We shall come back to that twice.
+# Not one answer differs, and yet the loss falls: mistakes get cheaper, and most correct answers still lead by 1. The loss sees more than the order of the scores: it sees their size. We shall come back to that twice.
 #
 # ## Which way is down?
 #
@@ -338,18 +359,14 @@ assert np.array_equal(
 # %% [markdown]
 # Both agree. There is one place where they could not: the bend itself. Let the right class lead by *exactly* 1. To the left the slope is 0, to the right it is 1, and at the bend there is none.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-cell"]
 bend, zero = np.array([[3.0, 2.0, 0.0]]), np.array([0])  # 3 leads by 1 and by 3
 measured = numeric_gradient(lambda z: hinge_loss(z, zero), bend)
-print("measured", measured.round(3))
-print("ours    ", hinge_loss_gradient(bend, zero))
-
-# %% tags=["nbval-check-output"]
+print("measured         ", measured.round(3))
+print("ours             ", hinge_loss_gradient(bend, zero))
 Z_bend = torch.tensor(bend, requires_grad=True)
 (3 * F.multi_margin_loss(Z_bend, torch.tensor(zero))).backward()
 print("multi_margin_loss", Z_bend.grad.numpy())
-
-# %% tags=["nbval-check-output"]
 Z_max = torch.tensor(bend, requires_grad=True)
 bend_gaps = Z_max[:, 1:] - Z_max[:, :1] + 1  # (1, 2)
 torch.maximum(bend_gaps, torch.zeros(1, 2)).sum().backward()
@@ -362,7 +379,7 @@ assert np.array_equal(Z_bend.grad.numpy(), [[0, 0, 0]])
 assert np.array_equal(Z_max.grad.numpy(), [[-0.5, 0.5, 0]])
 
 # %% [markdown]
-# Whoever measures from both sides gets the middle, one half. PyTorch's loss takes the flat side, and so does our `>`; with `>=` we would have taken the steep one. `torch.maximum` splits the difference. Every slope between the two sides is called a *subgradient*. With steps that shrink, but not too fast, gradient descent finds the minimum with any of them. It is a convention, and it should be written down.
+# Whoever measures from both sides gets the middle, one half; PyTorch's loss takes the flat side, and so does our `>`. Any slope between the two (a *subgradient*) will do: it is a convention, and it should be written down.
 #
 # ## From scores to weights
 #
@@ -380,9 +397,47 @@ def gradients(X, y, W, b, margin=1.0):
 # %% [markdown]
 # Read the line of `dW` aloud: *add* each picture to the gradient of every template that came too close, and *subtract* it that many times from that of its own class. A step goes against the gradient, so the picture moves out of the wrong templates and into the right one. Learning is adding and subtracting pictures.
 #
-# Here is a first step, of length 1, with all weights at zero and 10,000 pictures. Every class is too close then. A picture is subtracted once from each of the nine other templates and added nine times to its own: ten times to its own, minus once to all. So, up to a factor, template $k$ becomes the sum of all pictures of its class, minus a tenth of all pictures there are: nearly the mean picture of chapter 1, with the mean of everything taken off. How good is that?
+# Is the gradient worth the trouble? Two ways need none. *Random search*: draw all 7,850 numbers 300 times, and keep those with the lowest loss. *Random steps*: change them a little, and keep the change if the loss has fallen, 300 times. And 300 steps against the gradient, all three on the same 1,000 pictures. **Guess** the three accuracies on new ones.
 
-# %%
+
+# %% tags=["hide-cell"]
+X_few, y_few = as_rows(images[train[:1000]]), labels[train[:1000]]
+
+
+def few_loss(W):
+    return hinge_loss(X_few @ W.T, y_few)
+
+
+def read_right(W):
+    return 100 * ((X_valid @ W.T).argmax(axis=1) == y_valid).mean()
+
+
+ladder = np.zeros((3, 3))  # seeds, ways
+for seed in range(3):
+    rng = np.random.default_rng(seed)
+    draws = (0.01 * rng.normal(size=(10, 784)) for _ in range(300))
+    searched = min(draws, key=few_loss)
+    walked = np.zeros((10, 784))
+    for _ in range(300):
+        trial = walked + 0.01 * rng.normal(size=(10, 784))
+        walked = min(walked, trial, key=few_loss)
+    followed = np.zeros((10, 784))
+    for _ in range(300):
+        followed -= 0.05 * gradients(X_few, y_few, followed, np.zeros(10))[0]
+    ladder[seed] = [read_right(W) for W in (searched, walked, followed)]
+for name, column in zip(("search", "steps", "gradient"), ladder.T):
+    print(f"{name:<9} {column.mean():.1f} ± {column.std(ddof=1):.1f} %")
+
+# %% tags=["remove-cell"]
+search_right, steps_right, gradient_right = ladder.mean(axis=0)
+assert search_right < steps_right < gradient_right
+if digits.is_mnist:
+    assert search_right < 40 and gradient_right > 75
+
+# %% [markdown]
+# Chance alone finds little; chance that keeps what helps finds more; and the gradient, which knows for all 7,850 numbers at once which way to go, leaves both behind. The first of its steps alone, from zero, subtracts each picture from every wrong template and adds it nine times to its own: nearly the mean picture of chapter 1.
+
+# %% tags=["remove-cell"]
 X, y = as_rows(images[train[:10_000]]), labels[train[:10_000]]
 W_first, b_first = gradients(X, y, np.zeros((10, 784)), np.zeros(10))
 W_first, b_first = -W_first, -b_first
@@ -398,17 +453,15 @@ for k in range(10):
     assert np.corrcoef(W_first[k], difference)[0, 1] > 0.9
 
 # %% [markdown]
-# Six digits out of ten or a few more, and the length of the step did not matter: from zero, twice the step gives twice the scores and the same answers. Before we take the next steps, the loss needs a second part.
-#
 # ## A price on large weights
 #
-# The photo of the car has the loss 0. Double all weights and biases, and all scores double, and so does the lead: the loss is 0 again. The same goes for a thousand times the weights. Wherever the loss reaches 0, it does not say how large the weights should be. But their size matters: it is how strongly a score reacts when a pixel changes.
+# The photo of the car has the loss 0. Double all weights and biases, and all scores double, and so does the lead: the loss is 0 again. The same goes for a thousand times the weights. Wherever the loss reaches 0, it does not say how large the weights should be. But their size matters: it is how strongly a score reacts when a pixel changes. And their shape: for a picture $(1, 1, 1, 1)$ the weights $(1, 0, 0, 0)$ and $(\frac14, \frac14, \frac14, \frac14)$ give the same score. The first hangs on one pixel, the second asks all four; their squares add up to 1 and to $\frac14$.
 #
 # So we charge for size. The total loss is the **data loss**, a mean over $N$ pictures, plus a **penalty**, also called *regularization*:
 #
 # $$ \begin{aligned} L &= \frac{1}{N} \sum_{i=1}^{N} L_i + \frac{\lambda}{2} \sum_{k,d} W_{kd}^2 , \\ L_i &= \sum_{j \ne y_i} \max(0,\; z_{ij} - z_{i y_i} + 1) . \end{aligned} $$ (eq-hinge-total)
 #
-# In words: the mean of the hinge losses {eq}`eq-hinge`, plus half of $\lambda$ times the sum of all squared weights. This one is the *L2 penalty*, and $\lambda$ says how much a large weight costs compared with a mistake. The tutorial prints both lines in one, and loses the sum of the second: its formula has an average over $i$, and a $j$ that nobody has introduced. Which $j$? All the wrong ones.
+# In words: the mean of the hinge losses {eq}`eq-hinge`, plus half of $\lambda$ times the sum of all squared weights. This one is the *L2 penalty*, and $\lambda$ says how much a large weight costs compared with a mistake. Training does not find $\lambda$; we choose it, as we choose the learning rate. Such a number is a *hyperparameter*. (The whole loss is *convex*: the straight line between any two of its points lies nowhere below it. So there is one valley, and walking downhill ends at its bottom.)
 #
 # The half is a matter of taste; it cancels in the gradient, which is $\lambda W$. With it, $\lambda$ is what PyTorch's SGD calls `weight_decay`, and that is our name for it in code.
 
@@ -427,8 +480,6 @@ assert l2_penalty(np.array([[3.0, 4.0]]), 0.1) == 1.25
 # The biases are not in the sum. A bias is multiplied with no pixel, so it does not make a score more sensitive to anything; it only says where zero is. (In PyTorch, `weight_decay` applies to *all* parameters that the optimizer is given, biases included, unless you sort them into groups. The check below does.)
 #
 # ## Training a linear SVM
-#
-# The tutorial stops here. Having explained templates and hinge loss for color photos, it turns to a program for gray digits in which neither occurs: a network with sigmoids, trained on squared errors. We shall meet that network in {ref}`chapter 5 <ch-backprop>`. First we run what has been explained.
 #
 # The pictures come in batches, in a new random order for every pass:
 
@@ -464,10 +515,10 @@ def train_svm(chosen, weight_decay, num_epochs=10, lr=0.2, after_epoch=None):
 
 
 # %% [markdown]
-# 55,000 pictures, ten passes:
+# 55,000 pictures, ten passes. **Guess** where the accuracy ends, after the 80 % of the mean pictures.
 
 
-# %%
+# %% tags=["hide-output"]
 def accuracy_on(X, y, W, b):
     return 100 * ((X @ W.T + b).argmax(axis=1) == y).mean()
 
@@ -495,17 +546,17 @@ if digits.is_mnist:
 assert chosen_accuracy > 90
 
 # %% [markdown]
-# From 80 % to more than 91 %, with the same 7,850 numbers, set differently. While the steps are long, the loss falls far in one pass and hardly, or not at all, in the next; with shorter steps it settles.
+# The same 7,850 numbers, set differently. While the steps are long, the loss falls far in one pass and hardly, or not at all, in the next; with shorter steps it settles.
 #
-# Is it the same as what PyTorch would do? One short pass, from zero, with both:
+# It is the same as what PyTorch would do. One short pass, from zero, with both:
 
-# %%
+# %% tags=["hide-cell"]
 part = train[:25_600]
 W_ours, b_ours = np.zeros((10, 784)), np.zeros(10)
 rng = np.random.default_rng(0)
 train_epoch(W_ours, b_ours, part, 0.2, weight_decay=0.001, rng=rng)
 
-# %%
+# %% tags=["hide-cell"]
 layer = torch.nn.Linear(784, 10, dtype=torch.float64)
 torch.nn.init.zeros_(layer.weight)
 torch.nn.init.zeros_(layer.bias)
@@ -537,15 +588,15 @@ if digits.is_mnist:
 #
 # And these are our templates:
 
-# %% mystnb={"figure": {"name": "fig-svm-templates", "caption": "The ten templates after training. A red pixel adds to the score of the digit, a blue one takes away, a white one has no say."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center, the seven a blue stripe left of the middle, the five a dark red patch at the upper right; the border of all ten is white"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-svm-templates", "caption": "The ten templates after training. A red pixel adds to the score of the digit, a blue one takes away, a white one has no say."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center, the seven a blue stripe left of the middle, the five a dark red patch at the upper right; the border of all ten is white"}}
 plots.show(plots.plot_weights(W, titles=range(10)), "svm templates")
 
 # %% [markdown]
 # Compare {numref}`fig-svm-templates` with the mean pictures. A mean says where a digit has ink. These also say where ink speaks *against* a digit, in blue: the center of the zero, the places left and right of the one.
 #
-# The largest weight of all is in the dark patch at the upper right of template 5, where the bar of a five may end. So what are the training pictures that have ink in that place: fives?
+# The largest weight of all is in the dark patch at the upper right of template 5, where the bar of a five may end. **Guess:** which digit has ink in that place most often?
 
-# %%
+# %% tags=["hide-output"]
 row, column = divmod(W[5].argmax(), 28)
 inked = images[train, row, column] > 64  # (55000,)
 counts = np.bincount(labels[train[inked]], minlength=10)  # (10,)
@@ -565,15 +616,51 @@ if digits.is_mnist:
     assert np.abs(np.subtract(lowest, [(15, 14), (13, 12)])).max() <= 2
 
 # %% [markdown]
-# There are more zeros among them than fives, by half as many again. A weight is not a frequency. A zero can be recognized by other pixels, its empty center above all, so it can do without this one. A weight says what a pixel adds *when all the others have had their say*. Keep that in mind whenever somebody reads meaning into weights.
+# Not the five. A weight is not a frequency. A zero, which comes first, can be recognized by other pixels, its empty center above all, so it can do without this one. A weight says what a pixel adds *when all the others have had their say*. Keep that in mind whenever somebody reads meaning into weights.
 #
 # At some seventy pixels along the edge, none of the training pictures has any ink. Nothing was ever added to the weights there, and they are still exactly 0.
 #
+# ## A line between two clouds
+#
+# A picture is a point in a space of 784 dimensions. To see one, take two numbers of each picture only: its ink, and the ink of its middle, for zeros and ones. Train the same classifier on these two.
+
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-boundary", "caption": "Four hundred zeros and ones as points: mean ink of the whole picture and of its middle. On the line both scores are equal; the classifier says zero on one side and one on the other."}, "image": {"alt": "Two clouds of points. Ones, squares, lie high: little ink, and much of it in the middle; zeros, circles, lie low and farther to the right. A straight line separates nearly all of them"}}
+pick = train[np.isin(labels[train], (0, 1))]
+whole = images[pick].mean(axis=(1, 2)) / 255
+middle = images[pick, 10:18, 10:18].mean(axis=(1, 2)) / 255
+points = np.stack(
+    [whole / whole.std(), middle / middle.std()], axis=1
+)  # (M, 2)
+W_line, b_line = np.zeros((2, 2)), np.zeros(2)
+for _ in range(500):
+    dW, db = gradients(points, labels[pick], W_line, b_line)
+    W_line, b_line = W_line - 0.2 * dW, b_line - 0.2 * db
+right = ((points @ W_line.T + b_line).argmax(axis=1) == labels[pick]).mean()
+
+figure, ax = plt.subplots(figsize=(5.4, 3.8))
+for k, style, color in ((0, "o", plots.BLUE), (1, "s", plots.ORANGE)):
+    cloud = points[labels[pick] == k][:200]
+    ax.plot(*cloud.T, style, color=color, markersize=4, alpha=0.6, label=k)
+across = np.array([points[:, 0].min(), points[:, 0].max()])
+(w0, w1), shift = W_line[1] - W_line[0], b_line[1] - b_line[0]
+ax.plot(across, -(w0 * across + shift) / w1, color="black")
+ax.set(xlabel="ink", ylabel="ink of the middle", ylim=(-0.3, 4.5))
+ax.legend(title="label")
+plots.show(figure, "boundary")
+print(f"{100 * right:.1f} % of {len(pick):,} zeros and ones")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert right > 0.95
+
+# %% [markdown]
+# **Guess** what the classifier draws between two clouds of points, and open it. Where the two scores are equal lies its *decision boundary*: $z_0 = z_1$ is an equation without squares, so it is a straight line, and with 784 numbers a flat sheet. A cloud inside a ring, or two diagonal corners against the other two, it cannot separate.
+#
 # ## What λ does
 #
-# First without it. Take 300 pictures and train until nothing changes any more.
+# First without it. Take 300 pictures and train until nothing changes any more. **Guess** the training loss.
 
-# %%
+# %% tags=["hide-output"]
 some = train[:300]
 X, y = as_rows(images[some]), labels[some]
 W_some, b_some = train_svm(some, weight_decay=0, num_epochs=200)
@@ -591,11 +678,11 @@ if digits.is_mnist:
     assert abs(accuracy_on(X_valid, y_valid, W_some, b_some) - 81) < 4
 
 # %% [markdown]
-# The loss is 0, with these weights, with twice these weights, and with a thousand times these weights. There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so it is no surprise that there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in about four cases out of five.
+# There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so it is no surprise that there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in about four cases out of five.
 #
-# Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000:
+# Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000. **Guess** for which of the two a penalty pays.
 
-# %%
+# %% tags=["hide-input"]
 strengths = [0, 0.001, 0.01, 0.1, 1]
 num_few = len(train) // 55  # 1,000
 sets = [train[i * num_few : (i + 1) * num_few] for i in range(3)]
@@ -605,7 +692,7 @@ for strength in (0, 0.01, 0.1, 1):
     trained[strength] = train_svm(train, strength)
 all_valid = [accuracy_on(X_valid, y_valid, *trained[s]) for s in strengths]
 
-# %%
+# %% tags=["hide-cell"]
 few_train, few_valid = np.zeros((2, 3, 5))  # by set and strength
 for i, j in np.ndindex(3, 5):
     X, y = as_rows(images[sets[i]]), labels[sets[i]]
@@ -637,7 +724,7 @@ if digits.is_mnist:
     assert abs(np.mean(early) - few_valid[:, 3].mean()) < 1
 assert all_valid[0] > 90 and few_valid.min() > 20
 
-# %% mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat near 91.5 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to about 90"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat near 91.5 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to about 90"}}
 places = range(len(strengths))
 figure, ax = plt.subplots(figsize=(6, 3.3))
 ax.plot(places, few_train.mean(axis=0), "^--", color=plots.ORANGE)
@@ -655,12 +742,12 @@ ax.set_ylim(83, 101)
 plots.show(figure, "lambda accuracy")
 
 # %% [markdown]
-# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the classifier without a penalty knows nearly all of its own pictures, and six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by about one point in the mean of the three sets. To know the old pictures so much better than the new ones is called **overfitting**, and a penalty is there to reduce it. With too much of it the classifier gets worse on both.
+# With 1,000 pictures ({numref}`fig-lambda-accuracy`), the classifier without a penalty knows nearly all of its own pictures, and six new ones out of seven. A $\lambda$ of 0.1 makes it *worse* on its own pictures and better on new ones, by about one point in the mean of the three sets. To know the old pictures so much better than the new ones is called **overfitting**, and a penalty is there to reduce it. With too much of it the classifier gets worse on both: it does badly already on what it was trained on, and that is **underfitting**. What counts is the solid curve, how a classifier does on pictures that it has not seen: its *generalization*.
 #
 # With 55,000 pictures there is next to nothing to gain: between $\lambda = 0$ and 0.001 the difference is a few pictures in 5,000. So much data leaves little room for accidents. (There are other ways to hold a classifier back. Stopped after 60 passes instead of 200, the one without a penalty does nearly as well on new pictures as the one with $\lambda = 0.1$.) The weights do change, though:
 
 
-# %% mystnb={"figure": {"name": "fig-lambda-templates", "caption": "The ten templates after training on 55,000 pictures with four penalties. Every row has a color scale of its own."}, "image": {"alt": "Four rows of ten pictures of weights: speckled and hard to recognize without a penalty, smoother row by row, until at lambda 1 soft red and blue strokes are left"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-lambda-templates", "caption": "The ten templates after training on 55,000 pictures with four penalties. Every row has a color scale of its own."}, "image": {"alt": "Four rows of ten pictures of weights: speckled and hard to recognize without a penalty, smoother row by row, until at lambda 1 soft red and blue strokes are left"}}
 figure, axes = plt.subplots(4, 1, figsize=(8, 4.6))
 for strength, ax in zip((0, 0.01, 0.1, 1), axes, strict=True):
     W_row, b_row = trained[strength]
@@ -709,7 +796,7 @@ assert test_accuracy > 85
 # %% [markdown]
 # About 92.2 ± 0.3 %, from one run, where 0.3 is the standard error that 10,000 pictures leave. Some 780 are wrong, less than half of the 1,797 that the nearest mean got wrong in chapter 1. Here are the twenty with the highest loss:
 
-# %% mystnb={"figure": {"name": "fig-svm-errors", "caption": "The twenty test pictures with the highest hinge loss, the worst first."}, "image": {"alt": "Twenty framed digits in two rows with wrong predictions, among them sevens with a bar through the stem and a one with a speck of ink to its upper right"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-svm-errors", "caption": "The twenty test pictures with the highest hinge loss, the worst first."}, "image": {"alt": "Twenty framed digits in two rows with wrong predictions, among them sevens with a bar through the stem and a one with a speck of ink to its upper right"}}
 rows = np.arange(len(test_labels))
 gaps = test_scores - test_scores[rows, test_labels][:, None] + 1  # (10000, 10)
 picture_losses = np.maximum(0, gaps).sum(axis=1) - 1  # the right class gave 1
@@ -757,8 +844,6 @@ headline(f"linear SVM with numpy: {test_accuracy:.1f} % of the test digits")
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...
 check("03.hand", answer)
 

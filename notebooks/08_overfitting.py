@@ -103,7 +103,7 @@ figure.axes[1].set(ylim=(70, 101))
 plots.show(figure, "by heart")
 
 # %% [markdown]
-# This is the overfitting of {ref}`chapter 3 <ch-scores-and-hinge>`, to know the old pictures so much better than new ones. What a network does on what it has not seen is called its *generalization*. Open {numref}`fig-by-heart` and look at the left panel: the dashed loss falls to almost nothing, the solid one falls for some passes, turns, and rises. Now look at the right: the accuracy does not turn. What gets worse is the *price* of the mistakes. The network becomes more and more certain, because on its own pictures it is never wrong, and it carries that certainty over to the others.
+# This is the overfitting of {ref}`chapter 3 <ch-scores-and-hinge>`, to know the old pictures so much better than new ones. What a network does on what it has not seen is its generalization. Open {numref}`fig-by-heart` and look at the left panel: the dashed loss falls to almost nothing, the solid one falls for some passes, turns, and rises. Now look at the right: the accuracy does not turn. What gets worse is the *price* of the mistakes. The network becomes more and more certain, because on its own pictures it is never wrong, and it carries that certainty over to the others.
 #
 # ## Stop in time
 #
@@ -357,7 +357,7 @@ check_solution("08.label", 400_000)
 # %% [markdown]
 # Two hundred thousand or more. Our own network, at the end of this page, will do better than 2 % with the 55,000 alone, because it makes its own: nine nudges of each.
 #
-# Now look at the distance between the two lines. A network that does badly on its own digits *underfits*: it needs more units, or more steps. One that does well on its own and badly on others overfits. So print both numbers, always. What the second one needs is more digits, free ones too, or a cure. Does it also need *fewer numbers*?
+# Now look at the distance between the two lines. A network that does badly on its own digits underfits: it needs more units, or more steps. One that does well on its own and badly on others overfits. So print both numbers, always. What the second one needs is more digits, free ones too, or a cure. Does it also need *fewer numbers*?
 #
 # ## Fewer numbers, or more?
 #

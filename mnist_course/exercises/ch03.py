@@ -12,7 +12,7 @@ from mnist_course.exercises.expect import as_array, call, expect_array
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
-in_data("03.hand", "03.zeros", "03.decay", "03.ten")
+in_data("03.four", "03.frog", "03.hand", "03.zeros", "03.decay", "03.ten")
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def break_it(answer: Any) -> None:
     X, labels = _pictures()
     loss = hinge_loss(X @ W.T + b, labels, margin=0.0)
     # Ten equal templates give ten equal scores only up to the rounding of the sums.
-    if loss > 1e-9 * (1 + float(np.abs(W).max()) + float(np.abs(b).max())):
+    if loss > 1e-9 * float(np.abs(W).max() + np.abs(b).max()):
         raise Wrong(f"with margin 0 the loss of your W and b is {loss:.3g}, not 0")
 
 
