@@ -355,7 +355,7 @@ print(
 check_solution("08.label", 400_000)
 
 # %% [markdown]
-# Two hundred thousand or more. Our own network, at the end of this page, will do better than 2 % with the 55,000 alone, because it makes its own: nine nudges of each.
+# Two hundred thousand or so, and more if it goes on flattening. Our own network, at the end of this page, will do better than 2 % with the 55,000 alone, because it makes its own: nine nudges of each.
 #
 # Now look at the distance between the two lines. A network that does badly on its own digits underfits: it needs more units, or more steps. One that does well on its own and badly on others overfits. So print both numbers, always. What the second one needs is more digits, free ones too, or a cure. Does it also need *fewer numbers*?
 #
