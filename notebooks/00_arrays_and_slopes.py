@@ -145,7 +145,7 @@ check_solution("00.hill", [slope_a, slope_b])
 # %% [markdown]
 # Put the two slopes side by side and you have the *gradient*, a vector with one number for each number that may change. It is an arrow, and it points where the height grows fastest. **Guess:** does the arrow at $(2, 1)$ point straight away from the lowest place, $(0, 0)$?
 
-# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-gradient", "caption": "Lines of equal height of $a^2 + 3b^2$, and at (2, 1) the gradient, drawn at a quarter of its length (orange), and the way down (blue), which is the gradient turned around."}, "image": {"alt": "Ellipses around the origin, wider than high. At the point (2, 1) an orange arrow points up and a little to the right, at a right angle to the ellipse; a blue arrow of the same length points the opposite way, and passes beside the origin"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-gradient", "caption": "Lines of equal height of $a^2 + 3b^2$, and at (2, 1) the gradient, drawn at an eighth of its length (orange), and the way down (blue), which is the gradient turned around."}, "image": {"alt": "Ellipses around the origin, wider than high. At the point (2, 1) an orange arrow points up and a little to the right, at a right angle to the ellipse; a blue arrow of the same length points the opposite way, and passes beside the origin"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -156,10 +156,10 @@ figure, ax = plt.subplots(figsize=(5, 4.2))
 ax.contour(a, b, height(a, b), levels=[0.5, 2, 4, 7, 11, 16], colors=plots.GRAY)
 gradient = np.array([slope_a, slope_b])
 for sign, color, name in ((1, plots.ORANGE, "up"), (-1, plots.BLUE, "down")):
-    tip = np.array([2, 1]) + sign * gradient / 4
+    tip = np.array([2, 1]) + sign * gradient / 8
     look = {"arrowstyle": "-|>", "color": color, "lw": 2}
     ax.annotate("", tip, (2, 1), arrowprops=look)
-    ax.annotate(name, tip + np.array([0.1, 0.05]), color=color)
+    ax.annotate(name, tip + np.array([0.12, 0.0]), color=color)
 ax.plot(0, 0, "*", color="black")
 ax.plot(2, 1, "o", color="black")
 ax.set(xlabel="a", ylabel="b", aspect="equal")

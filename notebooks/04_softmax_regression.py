@@ -19,7 +19,7 @@
 # * derive the shortest gradient in deep learning, $p - y$ (with $y$ as a one-hot row),
 # * train, compare with ten published rows, and find the one setting that held them back.
 #
-# New names: `logits` $(B, K)$, `probs` $(B, K)$, `one_hot` $(B, K)$, `loss`.
+# About 35 minutes, without the exercises. New names: `logits` $(B, K)$, `probs` $(B, K)$, `one_hot` $(B, K)$, `loss`.
 
 # %% [markdown]
 # ## Softmax
@@ -48,14 +48,14 @@ print(naive_softmax(logits).round(3))
 assert np.allclose(naive_softmax(logits), [[0.0420, 0.1142, 0.8438]], atol=1e-4)
 
 # %% [markdown]
-# A lead of one point is a factor of $e \approx 2.72$ between two probabilities, wherever the two scores stand: 0.114 is 2.72 times 0.042. So only *differences* of scores count. Predict, then, what happens to the probabilities if we add 1,000 to every score.
+# A lead of one point is a factor of $e \approx 2.72$ between two probabilities, wherever the two scores stand: 0.114 is 2.72 times 0.042. So only *differences* of scores count. **Guess** what happens to the probabilities if we add 1,000 to every score, and what Python prints.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 with np.errstate(all="ignore"):  # numpy would warn here, with good reason
     print(naive_softmax(logits + 1000))
 
 # %% [markdown]
-# The mathematics says that nothing changes; the arithmetic says *not a number*, three times. $e^{1000}$ has 435 digits, and the largest 64-bit float has 309. Infinity divided by infinity has no value.
+# The mathematics says that nothing changes; the arithmetic disagrees. $e^{1000}$ has 435 digits, and the largest 64-bit float has 309. Infinity divided by infinity has no value.
 #
 # The cure is in the same observation. Only differences count, so subtract the largest score of each row from the whole row before exponentiating. The largest number that is ever exponentiated is then 0.
 
@@ -84,9 +84,24 @@ assert len(str(int(np.finfo(float).max))) == 309
 #
 # The digit was a seven. One model gave the seven a probability of 0.6, another 0.06, a third 0.0006. We need one number that says how bad each answer is, and that training can make small.
 #
-# Think of the model as making a bet. It sees $B$ pictures and gives their right labels the probabilities $p_1, \dots, p_B$. The probability of getting all of them right is the product $p_1 p_2 \cdots p_B$: the **likelihood**. A good model makes it large. But try to compute it:
+# How *surprised* should it be? Whoever gives the truth a probability of 1/2 is as surprised as by a coin that falls heads: call that one *bit*. 1/4 is two coins in a row, two bits. In general it is $-\log_2 p$ bits: nothing for $p = 1$, and without end toward 0.
+#
+# **Your turn.** (Two minutes.) A model gave the right digit a probability of 1/8. How many bits of surprise is that, and how much with the natural logarithm, $-\log p$, the unit in which losses are given?
 
-# %% tags=["nbval-check-output"]
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...  # [bits, with the natural logarithm]
+check("04.bits", answer)
+
+# %% tags=["hide-cell"]
+print(-np.log2(1 / 8), -np.log(1 / 8))
+check_solution("04.bits", [-np.log2(1 / 8), -np.log(1 / 8)])
+
+# %% [markdown]
+# There is a second way to the same number. Think of the model as making a bet. It sees $B$ pictures and gives their right labels the probabilities $p_1, \dots, p_B$. The probability of getting all of them right is the product $p_1 p_2 \cdots p_B$: the **likelihood**. A good model makes it large. **Guess** what Python makes of it for 60,000 pictures.
+
+# %% tags=["nbval-check-output", "hide-output"]
 probs_of_truth = np.full(60_000, 0.5)  # a model that is half sure each time
 print(np.prod(probs_of_truth), -np.log(probs_of_truth).mean().round(4))
 
@@ -99,9 +114,9 @@ assert round(-np.log(0.5), 4) == 0.6931
 #
 # $$ L = -\frac{1}{B} \sum_{i=1}^{B} \log p_{i, y_i} $$ (eq-cross-entropy)
 #
-# In words: *look up the probability that the model gave to the right class, take minus its logarithm, and average*. A certain and right model has the loss 0; every wrong certainty is expensive.
+# In words: *look up the probability that the model gave to the right class, take minus its logarithm, and average*: the mean surprise. A certain and right model has the loss 0; every wrong certainty is expensive.
 
-# %% mystnb={"figure": {"name": "fig-minus-log", "caption": "The loss of one example against the probability that its right class was given."}, "image": {"alt": "Falling curve of minus log p from 7.4 at p = 0.0006 over 2.8 at 0.06 and 0.5 at 0.6 to zero at p = 1, with these three points marked"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-minus-log", "caption": "The loss of one example against the probability that its right class was given."}, "image": {"alt": "Falling curve of minus log p from 7.4 at p = 0.0006 over 2.8 at 0.06 and 0.5 at 0.6 to zero at p = 1, with these three points marked"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
@@ -129,6 +144,20 @@ assert np.allclose(-np.log(marks).round(2), [0.51, 2.81, 7.42])
 #
 # ## One-hot, and why nobody stores it
 #
+# **Your turn.** (Three minutes.) Look it up in code: from `probs` $(B, K)$ and `labels` $(B,)$, whole numbers, make the $B$ probabilities of the right classes. (Two lists as an index go in step: `probs[rows, columns]`.)
+
+
+# %% tags=["your-turn"]
+def my_pick(probs, labels):
+    return ...
+
+
+check("04.pick", my_pick)
+
+# %% tags=["hide-cell"]
+check_solution("04.pick", lambda probs, y: probs[np.arange(len(y)), y])
+
+# %% [markdown]
 # Many texts write {eq}`eq-cross-entropy` with **one-hot** labels: a row $Y_i$ with a 1 in the place of the right class and 0 elsewhere. Then $L = -\frac1B \sum_i \sum_k Y_{ik} \log p_{ik}$, which is called **cross-entropy**. All but one of the ten products are zero, so the double sum does nothing but *pick an element*. Code picks it by its index:
 
 # %% tags=["nbval-check-output"]
@@ -144,13 +173,13 @@ assert np.allclose(
 )
 
 # %% [markdown]
-# Same numbers, a tenth of the work for ten classes. So PyTorch wants labels as whole numbers, not as one-hot rows; in the mathematics the *label* is one-hot. One of our sources one-hot encodes the output of the model instead; that is a mistake.
+# Same numbers, a tenth of the work for ten classes. So PyTorch wants labels as whole numbers, not as one-hot rows.
 #
 # ## Never take the logarithm of a softmax
 #
-# There is one more trap. Let the right class be far behind:
+# There is one more trap. Let the right class be far behind. **Guess** its loss, and what comes out.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "hide-output"]
 behind = np.array([[0.0, 800.0]])
 with np.errstate(divide="ignore"):
     print("log(softmax):", np.log(softmax(behind)))
@@ -234,9 +263,9 @@ assert np.allclose(
 #
 # ## Training by hand
 #
-# That is all we need to train. Pixels are scaled to 0..1 and laid out as vectors of 784 numbers; weights start at zero.
+# That is all we need to train. Pixels are scaled to 0..1 and laid out as vectors of 784 numbers; weights start at zero. **Guess** the loss before the first step.
 
-# %%
+# %% tags=["hide-output"]
 from mnist_course.data import load_data, split_train_valid
 
 digits = load_data()
@@ -255,9 +284,9 @@ if digits.is_mnist:
     assert (len(train), len(valid)) == (55_000, 5_000)
 
 # %% [markdown]
-# With all weights zero, all logits are equal, every digit gets the probability 1/10, and the loss is $\log 10$. Remember this number. **A ten-class model with small starting weights begins near 2.30. If yours does not, find out why before you train it.**
+# With all weights zero, all logits are equal, every digit gets the probability 1/10, and the loss is $\log 10$. Remember this number. **A ten-class model with small starting weights begins near 2.30. If yours does not, find out why before you train it.** **Guess** how many of the validation digits one pass of these eight lines reads:
 
-# %%
+# %% tags=["hide-output"]
 lr, batch_size = 0.1, 256
 order = np.random.default_rng(0).permutation(train)
 for start in range(0, len(order), batch_size):
@@ -278,7 +307,7 @@ if digits.is_mnist:
 assert by_hand > 0.25
 
 # %% [markdown]
-# Eight lines and one pass over the data, and some five points more than the nearest mean of chapter 1 reached on the test digits. Nothing in these lines knows anything about digits.
+# Eight lines and one pass over the data. The ten mean pictures of {ref}`chapter 3 <ch-scores-and-hinge>` read 80 % of the same digits. Nothing in these lines knows anything about digits.
 #
 # ## The same with PyTorch, and ten published rows
 #
@@ -324,7 +353,7 @@ with torch.no_grad():
 print(f"training loss after one epoch: {train_loss:.2f}")
 
 # %% [markdown]
-# (`no_grad` tells PyTorch not to keep what it would need for a gradient. The tutorial forgets it in its evaluation, which costs memory and time, but changes no number.) `fit` in our package is this loop with a progress bar, a measurement after every epoch, and a few guards against silent mistakes. It prints one line per epoch; "valid" is whatever we pass as the second set of batches, here the test set.
+# (`no_grad` tells PyTorch not to keep what it would need for a gradient.) `fit` in our package is this loop with a progress bar, a measurement after every epoch, and a few guards against silent mistakes. It prints one line per epoch; "valid" is whatever we pass as the second set of batches, here the test set.
 
 # %%
 from mnist_course.training import evaluate, fit
@@ -339,9 +368,13 @@ history = fit(
     Batches(X_all, y_all, 256, shuffle=True),
     Batches(X_test, y_test, 1000, shuffle=False),
     num_epochs=10,
+    log=None,
 )
 
-# %%
+# %% [markdown]
+# **Guess** how far apart the two tables are: theirs, as published, and ours.
+
+# %% tags=["hide-output"]
 published_train = [675, 795, 819, 832, 841, 848, 853, 857, 860, 863]
 published_test = [788, 821, 837, 846, 855, 860, 865, 868, 871, 874]
 print("epoch  train: theirs  ours   test: theirs  ours")
@@ -398,7 +431,7 @@ if digits.is_mnist:
 #
 # ## What held it back?
 #
-# Look at the ten rows again. In the training column the last epoch still gained 0.3 points. A curve that still falls when it is cut off has one of two remedies: wait longer, or take longer steps. From here on, decisions are made on validation data.
+# Look at the ten rows again. In the training column the last epoch still gained 0.3 points. An accuracy that still rises when it is cut off has one of two remedies: wait longer, or take longer steps. From here on, decisions are made on validation data.
 
 # %%
 from mnist_course.data import to_tensors
@@ -434,9 +467,9 @@ def train_linear(
 
 
 # %% [markdown]
-# Here *decay* means that the learning rate falls in a straight line to 0 (`LambdaLR` multiplies it by $1 - \text{step}/\text{steps}$), and *momentum* that a step remembers the ones before; {ref}`chapter 6 <ch-optimizers>` explains both. Five epochs each, in batches of 128, so twice as many steps per epoch as the tutorial makes. The fourth row is the second with normalized pixels:
+# Here *decay* means that the learning rate falls in a straight line to 0 (`LambdaLR` multiplies it by $1 - \text{step}/\text{steps}$), and *momentum* that a step remembers the ones before; {ref}`chapter 6 <ch-optimizers>` explains both. Five epochs each, in batches of 128, so twice as many steps per epoch as the tutorial makes. The fourth row is the second with normalized pixels. **Guess** the best of the six rows, and by how much it beats the first.
 
-# %%
+# %% tags=["hide-output"]
 recipes = {
     "lr 0.005": (X_all, 0.005),
     "lr 0.05": (X_all, 0.05),
@@ -464,7 +497,7 @@ if digits.is_mnist:
     assert -0.002 < final["the same with momentum 0.9"] - decayed < 0.009
 assert final["lr 0.5"] > final["lr 0.005"]
 
-# %% mystnb={"figure": {"name": "fig-held-back", "caption": "Validation loss after each epoch for three learning rates on pixels scaled to 0..1, and for the last recipe of the list."}, "image": {"alt": "Four falling curves of validation loss over five epochs: learning rate 0.005 stays far above the others and is still falling at the end; the other three end close together"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-held-back", "caption": "Learning curves: loss after each epoch for three learning rates on pixels scaled to 0..1, and for the last recipe of the list. Solid: validation digits; dotted: training digits."}, "image": {"alt": "Four falling solid curves of validation loss over five epochs, each with a dotted training curve close to it: learning rate 0.005 stays far above the others and is still falling at the end; the other three end close together"}}
 figure, ax = plt.subplots(figsize=(6.4, 3.2))
 shown = [
     "lr 0.005",
@@ -474,21 +507,23 @@ shown = [
 ]
 for name, style in zip(shown, ["o-", "s--", "^-.", "D:"]):
     label = name if name.startswith("lr") else "normalized, decay, momentum"
-    ax.plot(runs[name]["number"], runs[name]["valid_loss"], style, label=label)
-ax.set(
-    xlabel="epoch", ylabel="validation loss", xticks=range(1, 6), ylim=(0, None)
-)
+    epochs, run = runs[name]["number"], runs[name]
+    (line,) = ax.plot(epochs, run["valid_loss"], style, label=label)
+    ax.plot(epochs, run["train_loss"], ":", color=line.get_color())
+ax.set(xlabel="epoch", ylabel="loss", xticks=range(1, 6), ylim=(0, None))
 ax.legend()
 plots.show(figure, "held back")
 
 # %% [markdown]
-# {numref}`fig-held-back` has the answer to our question. Of the three rates that we tried, the largest, a hundred times the published one, is best, and that is nearly the whole story. A curve that still bends down at its very end is asking for larger steps. Normalizing lets a ten times smaller rate do the same; decay changes nothing that 5,000 digits could show; momentum adds a few tenths of a point, ten or twenty digits.
+# A figure like {numref}`fig-held-back` is called a *learning curve*, and it is read like this. Both lines still fall at the end: take longer steps, or more of them. Both lie flat and high: the model cannot say more. The training line falls and the validation line turns up: it learns by heart ({ref}`chapter 8 <ch-overfitting>` has such a picture). Here each pair lies close together, because 55,000 digits are many for 7,850 numbers. (In the first epochs the dotted line lies higher: it is a mean over the epoch, made while the weights were still worse.)
+#
+# And it has the answer to our question. Of the three rates that we tried, the largest, a hundred times the published one, is best, and that is nearly the whole story. A curve that still bends down at its very end is asking for larger steps. Normalizing lets a ten times smaller rate do the same; decay changes nothing that 5,000 digits could show; momentum adds a few tenths of a point at best.
 #
 # ## Hinge or cross-entropy?
 #
-# {ref}`Chapter 3 <ch-scores-and-hinge>` trained the same layer with the hinge loss. For two classes, both losses depend only on the margin $m = z_y - z_{\text{other}}$: the hinge loss is $\max(0, 1 - m)$, cross-entropy is $\log(1 + e^{-m})$.
+# {ref}`Chapter 3 <ch-scores-and-hinge>` trained the same layer with the hinge loss. For two classes, both losses depend on one number, the margin $m = z_y - z_{\text{other}}$: the hinge loss is $\max(0, 1 - m)$, cross-entropy is $\log(1 + e^{-m})$.
 
-# %% mystnb={"figure": {"name": "fig-hinge-against-cross-entropy", "caption": "Two losses as functions of the margin by which the right class leads."}, "image": {"alt": "Hinge loss as a straight line that reaches zero at margin 1 and stays there; cross-entropy as a smooth curve that runs beside it and approaches zero without reaching it"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-hinge-against-cross-entropy", "caption": "Two losses as functions of the margin by which the right class leads."}, "image": {"alt": "Hinge loss as a straight line that reaches zero at margin 1 and stays there; cross-entropy as a smooth curve that runs beside it and approaches zero without reaching it"}}
 m = np.linspace(-3, 5, 200)
 figure, ax = plt.subplots(figsize=(6, 3))
 ax.plot(m, np.maximum(0, 1 - m), "--", color=plots.ORANGE, label="hinge")
@@ -499,10 +534,10 @@ ax.legend()
 plots.show(figure, "hinge against cross-entropy")
 
 # %% [markdown]
-# Far to the left, where the answer is badly wrong, both become straight lines with slope −1: one more point of error costs one more point of loss. On the right they differ. The hinge loss is satisfied with a margin of 1 and stops caring; cross-entropy always wants a little more, and in exchange its outputs mean something: probabilities. Which one classifies better?
+# Far to the left, where the answer is badly wrong, both become straight lines with slope −1: one more point of error costs one more point of loss. On the right they differ. The hinge loss is satisfied with a margin of 1 and stops caring; cross-entropy always wants a little more, and in exchange its outputs mean something: probabilities. **Guess** which one classifies better, and by how much.
 
 
-# %%
+# %% tags=["hide-output"]
 def hinge_loss(logits, y):
     return 10 * F.multi_margin_loss(logits, y)
 
@@ -515,18 +550,21 @@ print(f"hinge         {100 * hinge_accuracy:.1f} %")
 best = runs["the same with momentum 0.9"]["valid_accuracy"][-1]
 print(f"cross-entropy {100 * best:.1f} %")
 
+# %% tags=["hide-cell", "nbval-ignore-output"]
+by_hinge = hinge_model(X_norm[valid]).argmax(1) == y_all[valid]
+by_entropy = best_model(X_norm[valid]).argmax(1) == y_all[valid]
+only_one = int((by_hinge != by_entropy).sum())
+print(f"{only_one} digits are read by one of the two only")
+
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert -0.005 < best - hinge_accuracy < 0.012
-    by_hinge = hinge_model(X_norm[valid]).argmax(1) == y_all[valid]
-    by_entropy = best_model(X_norm[valid]).argmax(1) == y_all[valid]
-    only_one = int((by_hinge != by_entropy).sum())
     assert 70 < only_one < 160
     assert 8 < np.sqrt(only_one) < 13
 assert hinge_accuracy > 0.6
 
 # %% [markdown]
-# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3; 0.003 is the best of 0.0003, 0.001, 0.003 and 0.01 on the same digits.) A lead of half a point is 25 of the 5,000 digits. Both models read the same ones, so what counts are those that only one of them gets right. There are about 110 of these. If each were the toss of a coin, the difference would vary by about $\sqrt{110}$, ten or eleven digits. So half a point is a small lead, and probably a real one; two tenths of a point would say nothing. We keep cross-entropy because its outputs can be read as probabilities.
+# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3.) Is such a lead real? Both models read the same 5,000 digits, so what counts are those that only one of them gets right, about a hundred. If each were the toss of a coin, the difference would vary by about the root of their number, ten digits or two tenths of a point. Twice that is probably real; less says nothing. We keep cross-entropy because its outputs can be read as probabilities.
 #
 # ## The final run
 #
@@ -558,9 +596,9 @@ from mnist_course.device import describe
 print(f"{describe(device)}: {history.seconds:.1f} s of training per run")
 
 # %% [markdown]
-# About 92.5 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order alone. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.925 \cdot 0.075 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
+# About 92.5 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order, and of the first biases. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.925 \cdot 0.075 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. (In 1998 the paper that made MNIST known reported 12.0 % of mistakes for one linear layer {cite}`lecun1998gradient`; ours makes 7.5.) What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
 
-# %% mystnb={"figure": {"name": "fig-softmax-templates", "caption": "The weights of the ten classes after training. Red: ink here speaks for the digit. Blue: it speaks against it."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center inside a red ring, the other digits are patchier"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-softmax-templates", "caption": "The weights of the ten classes after training. Red: ink here speaks for the digit. Blue: it speaks against it."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center inside a red ring, the other digits are patchier"}}
 weights = model.weight.detach().cpu().numpy()  # (10, 784)
 plots.show(plots.plot_weights(weights, titles=range(10)), "softmax templates")
 
@@ -569,7 +607,7 @@ plots.show(plots.plot_weights(weights, titles=range(10)), "softmax templates")
 #
 # One test digit, all the way from its bytes to an answer. (`predict` returns the logits of many inputs.)
 
-# %% mystnb={"figure": {"name": "fig-bytes-to-answer", "caption": "From bytes to an answer: bytes 8 to 21 of every second row from 7 to 21 of a test picture, the picture, and the ten probabilities that the trained layer gives it."}, "image": {"alt": "Left a block of hexadecimal bytes, in the middle the handwritten digit that they encode, on the right ten bars of probability, with the longest bar at the right digit"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-bytes-to-answer", "caption": "From bytes to an answer: bytes 8 to 21 of every second row from 7 to 21 of a test picture, the picture, and the ten probabilities that the trained layer gives it."}, "image": {"alt": "Left a block of hexadecimal bytes, in the middle the handwritten digit that they encode, on the right ten bars of probability, with the longest bar at the right digit"}}
 from mnist_course.training import predict
 
 probs_test = softmax(predict(model, X_test_norm.flatten(1)).cpu().numpy())
@@ -602,7 +640,7 @@ assert abs(probs.sum() - 1) < 1e-5
 #
 # Here are the first forty test digits, with the prediction above each; the wrong ones are framed.
 
-# %% mystnb={"figure": {"name": "fig-softmax-predictions", "caption": "The first forty test digits; above each, what the model reads, and for the wrong ones the digit that it is."}, "image": {"alt": "Four rows of ten handwritten digits, each with the predicted digit above; wrong predictions are framed in orange and titled with prediction and true label"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-softmax-predictions", "caption": "The first forty test digits; above each, what the model reads, and for the wrong ones the digit that it is."}, "image": {"alt": "Four rows of ten handwritten digits, each with the predicted digit above; wrong predictions are framed in orange and titled with prediction and true label"}}
 logits = predict(model, X_test_norm.flatten(1))  # (N, 10)
 predictions = logits.argmax(dim=1).cpu().numpy()  # (N,)
 test_images, test_labels = digits.test_images, digits.test_labels
@@ -618,7 +656,7 @@ if digits.is_mnist:
 # %% [markdown]
 # And these are the ten mistakes of which it was most certain:
 
-# %% mystnb={"figure": {"name": "fig-softmax-confident-errors", "caption": "The ten wrong answers with the highest probabilities: what the model reads, and the digit that it is."}, "image": {"alt": "Ten framed digits, each misread with high confidence; several are slanted, cut or unusually drawn"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-softmax-confident-errors", "caption": "The ten wrong answers with the highest probabilities: what the model reads, and the digit that it is."}, "image": {"alt": "Ten framed digits, each misread with high confidence; several are slanted, cut or unusually drawn"}}
 probs = softmax(logits.cpu().numpy().astype(float))  # (N, 10)
 confidence = np.where(predictions != test_labels, probs.max(axis=1), 0)  # (N,)
 worst = np.argsort(-confidence)[:10]
@@ -656,8 +694,6 @@ headline(
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...  # three numbers
 check("04.first", answer)
 
@@ -724,7 +760,12 @@ check("04.smoothing", smoothed_cross_entropy)
 # :label: ex-softmax-break
 # (Half an hour, breaking things on purpose.) Train the layer on raw bytes 0..255 (divide by nothing), with the learning rate of 0.05. Predict what the first losses will be, then look. (`train_linear` refuses raw bytes; write its loop out.) Find the largest power of ten for `lr` with which the mean of the last 50 losses of an epoch is below that of guessing, 2.30, and say why this is about the factor that you would expect.
 # :::
-#
+
+# %%
+answer = ...
+check("04.break", answer)
+
+# %% [markdown]
 # :::{exercise}
 # :label: ex-softmax-evening
 # (An evening.) A linear layer sees single pixels. Give it more to look at: add the products of neighboring pixels as features, or counts of ink in rows and columns, or the image blurred, and see how far one layer can go on the validation set. LeCun and his colleagues reached an error of 3.3 % with 40 principal components and all their products {cite}`lecun1998gradient`.
@@ -862,6 +903,7 @@ for lr in (5e-2, 1e-3, 1e-4, 1e-5):
         seen.append(loss.item())
     print(f"lr {lr:.0e}: losses {seen[0]:.2f}, {seen[1]:.2f}", end="")
     print(f", mean of the last 50: {np.mean(seen[-50:]):.2f}")
+check_solution("04.break", 1e-4)
 
 # %% tags=["remove-cell"]
 if digits.is_mnist:

@@ -9,6 +9,31 @@ from mnist_course.exercises.expect import as_array, call, expect_array, expect_n
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
+in_data("04.bits")
+
+
+@exercise("04.pick")
+def pick(answer: Any) -> None:
+    rng = np.random.default_rng(0)
+    for B, K in ((4, 3), (3, 5), (1, 4)):
+        probs, labels = rng.random((B, K)), rng.integers(0, K, B)
+        right = probs[np.arange(B), labels]
+        expect_array(
+            call(answer, probs, labels),
+            right,
+            slips=[
+                (
+                    probs[:, labels],
+                    "that takes the columns for every row; rows and columns in step",
+                ),
+                (probs.max(axis=1), "that is the largest; the right class is asked"),
+                (np.log(right), "the probabilities themselves, no logarithm yet"),
+                (-np.log(right), "the probabilities themselves, no logarithm yet"),
+                (right.mean(), "one number per picture, no mean yet"),
+            ],
+        )
+
+
 in_data("04.first", "04.guess", "04.double", "04.gradient")
 
 
@@ -69,3 +94,6 @@ def smoothing(answer: Any) -> None:
                 ),
             ],
         )
+
+
+in_data("04.break")

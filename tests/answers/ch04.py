@@ -26,12 +26,21 @@ def _smoothed(reduction="mean", sign=1, smooth=None):
 
 
 RIGHT = {
+    "04.bits": [[3, 2.079], (3, np.log(8)), torch.tensor([3, 2.0794])],
+    "04.pick": [
+        lambda probs, labels: probs[np.arange(len(labels)), labels],
+        lambda probs, labels: [row[k] for row, k in zip(probs, labels, strict=True)],
+        lambda probs, labels: (probs * np.eye(probs.shape[1])[labels]).sum(axis=1),
+        lambda probs, labels: torch.tensor(probs).gather(1, torch.tensor(labels)[:, None])[:, 0],
+    ],
+    "04.break": [1e-4, 0.0001, np.float64(1e-4)],
     "04.first": [
         [1 / 6, 1 / 3, 1 / 2],
         np.array([1, 2, 3]) / 6,
         torch.tensor([1.0, 2.0, 3.0]) / 6,
         np.float32([0.16667, 0.33333, 0.5]),
         (0.17, 0.33, 0.5),
+        [[1 / 6, 2 / 6, 3 / 6]],
     ],
     "04.guess": [math.log(26), 3.258, np.float32(3.2581), torch.tensor(26.0).log()],
     "04.double": [1.4612, 1.46, np.array(1.4611502), torch.tensor([1.46115])],
@@ -49,10 +58,19 @@ RIGHT = {
 }
 
 WRONG = {
+    "04.bits": [[2.079, 3], [-3, -2.079], [3, 0.903], [8, 2.079], [4, 2.079], [0.125, 0.125], 3],
+    "04.pick": [
+        lambda probs, labels: probs[:, labels],
+        lambda probs, labels: probs.max(axis=1),
+        lambda probs, labels: np.log(probs[np.arange(len(labels)), labels]),
+        lambda probs, labels: -np.log(probs[np.arange(len(labels)), labels]),
+        lambda probs, labels: probs[np.arange(len(labels)), labels].mean(),
+        lambda probs, labels: labels,
+    ],
+    "04.break": [1e-5, 1e-3, 0.05, 0.01, 1e-6, -4, "1e-4"],
     "04.first": [
         [1, 2, 3],
         [1 / 3] * 3,
-        [[1 / 6, 2 / 6, 3 / 6]],
         [0, 0.387, 0.613],
         0.5,
         [float("nan")] * 3,
