@@ -270,7 +270,7 @@ if digits.is_mnist:
 assert X_valid.min() > -0.4243
 
 # %% [markdown]
-# The twenty ones of the validation set that lean most to each side, each with each, make 400 mixtures. (Paper is −0.4242 in normalized pixels, so adding that makes it 0.) **Guess first:** how many of the 400 does the straight network take for ones, and what does the bent one see?
+# The twenty ones of the validation set that lean most to each side, each with each, make 400 mixtures. (Paper is −0.4242 in normalized pixels, so adding that makes it 0.) **Guess first:** how many of the 400 does each of the two networks take for ones?
 
 # %% tags=["nbval-ignore-output", "hide-output"]
 halves = halves.flatten(0, 1)  # (400, 1, 28, 28)
