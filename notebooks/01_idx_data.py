@@ -23,7 +23,7 @@
 # * prove that not one bit of your copy is wrong,
 # * and recognize eight digits out of ten before you have learned anything about learning.
 #
-# New names: `images`, an array of shape $(N, 28, 28)$, and `labels`, of shape $(N,)$, one number for each of the $N$ pictures. (Here are {ref}`all names <notation>` of the course.)
+# About 20 minutes, without the exercises. New names: `images`, an array of shape $(N, 28, 28)$, and `labels`, of shape $(N,)$, one number for each of the $N$ pictures. (Here are {ref}`all names <notation>` of the course.)
 
 # %% [markdown]
 # ## The files
@@ -71,13 +71,13 @@ if digits.is_mnist:
 assert sum(map(len, files.values())) > 1_000_000
 
 # %% [markdown]
-# The files travel gzipped: 9.9 MB instead of 47 MB for the training pictures, because four pixels out of five are the same byte, zero. Gzip has a signature of its own, `1f 8b`, and the function above looks for it instead of trusting the name. (Gzip also notes, in its bytes 4 to 7, when a file was packed: the training files say 18 November 1996, the test files 26 January 1998.)
+# The files travel gzipped: 9.9 MB instead of 47 MB for the training pictures, because four pixels out of five are the same byte, zero. Gzip has a signature of its own, two bytes that are written `1f 8b` (below you learn to read such numbers), and the function above looks for it instead of trusting the name. (Gzip also notes, in its bytes 4 to 7, when the file inside was last changed: 18 November 1996 for training, 26 January 1998 for testing.)
 #
 # ## Sixteen bytes, read aloud
 #
-# Before you run the next cell, look at the sizes above. 60,008 bytes for 60,000 labels: what could the other eight be?
+# Look at the sizes above: 60,008 bytes for 60,000 labels. **Guess** what the other eight could be.
 
-# %%
+# %% tags=["hide-output"]
 content = files["train-images-idx3-ubyte"]
 print("images:", content[:16].hex(" "))
 print("labels:", files["train-labels-idx1-ubyte"][:8].hex(" "))
@@ -94,9 +94,23 @@ print("labels:", files["train-labels-idx1-ubyte"][:8].hex(" "))
 # | 8–11 | `00 00 00 1c` | the second size |
 # | 12–15 | `00 00 00 1c` | the third size |
 #
-# `1c` is hexadecimal: after 9 the digits go on with `a` = 10 to `f` = 15, and each place is worth 16 times the next. So `1c` is $1 \cdot 16 + 12 = 28$, and a whole byte counts 256 times the byte after it. And `ea 60`?
+# `1c` is hexadecimal: after 9 the digits go on with `a` = 10 to `f` = 15, and each place is worth 16 times the next. So `1c` is $1 \cdot 16 + 12 = 28$, and a whole byte counts 256 times the byte after it.
+#
+# **Your turn.** (Two minutes, on paper.) `ea` is $14 \cdot 16 + 10 = 234$. What number is `00 00 ea 60`?
 
-# %%
+# %% tags=["your-turn"]
+from mnist_course.exercises import check, check_solution, summary
+
+answer = ...
+check("01.bytes", answer)
+
+# %% tags=["hide-cell"]
+check_solution("01.bytes", 0xEA * 256 + 0x60)
+
+# %% [markdown]
+# In Python, which reads `0xEA` as it is written:
+
+# %% tags=["hide-output"]
 size = int.from_bytes(content[4:8], "big")
 print(0xEA * 256 + 0x60, size)
 
@@ -111,9 +125,9 @@ assert (
 )
 
 # %% [markdown]
-# The most significant byte comes first; this order is called **big-endian**. It was the order of most workstations of the 1990s. Your processor almost certainly stores numbers the other way round, *little-endian*. Read the same four bytes in that order and you get nonsense, but no error:
+# The most significant byte comes first; this order is called **big-endian**. It was the order of most workstations of the 1990s. Your processor almost certainly stores numbers the other way round, *little-endian*. Read the same four bytes in that order and you get nonsense, but no error. **Guess** whether it is larger or smaller than 60,000.
 
-# %%
+# %% tags=["hide-output"]
 print(f"{int.from_bytes(content[4:8], 'little'):,}")
 
 # %% tags=["remove-cell"]
@@ -121,7 +135,7 @@ if digits.is_mnist:
     assert int.from_bytes(content[4:8], "little") == 1_625_948_160
 
 # %% [markdown]
-# A reader that believed this number would ask for 1.6 billion pictures. Remember the lesson for later: a program that is wrong does not have to crash.
+# A reader that believed this number would ask for far too many pictures. Remember the lesson for later: a program that is wrong does not have to crash.
 #
 # ## Where is a pixel?
 #
@@ -129,7 +143,28 @@ if digits.is_mnist:
 #
 # $$ 16 + 784\,i + 28\,r + c . $$ (eq-idx-offset)
 #
-# In words: skip the header, skip $i$ whole pictures of $28 \cdot 28 = 784$ bytes, skip $r$ whole rows, then take $c$ steps. Numpy does this arithmetic for us once we tell it the shape:
+# In words: skip the header, skip $i$ whole pictures of $28 \cdot 28 = 784$ bytes, skip $r$ whole rows, then take $c$ steps. This order is called *row-major*.
+#
+# **Your turn.** (Three minutes.) Write it: the value of a pixel, from the `content` of a file of pictures.
+
+
+# %% tags=["your-turn"]
+def my_pixel(content, i, r, c):
+    return ...
+
+
+check("01.pixel", my_pixel)
+
+
+# %% tags=["hide-cell"]
+def pixel(content, i, r, c):
+    return content[16 + 784 * i + 28 * r + c]
+
+
+check_solution("01.pixel", pixel)
+
+# %% [markdown]
+# Numpy does this arithmetic for us once we tell it the shape:
 
 # %%
 import numpy as np
@@ -153,16 +188,18 @@ print(
 # %% [markdown]
 # 0 is paper, 255 is ink, and the values between are the soft edges of a pen stroke. Draw them as gray levels, 0 black and 255 white (so ink is white here), and the numbers become a digit.
 
-# %% mystnb={"figure": {"name": "fig-first-digit", "caption": "The first training picture, and the label that its byte in the other file gives it."}, "image": {"alt": "A handwritten five, white on black, 28 by 28 pixels, with axes that count rows and columns"}}
+# %%
+labels = np.frombuffer(
+    files["train-labels-idx1-ubyte"], dtype=np.uint8, offset=8
+)  # (N,)
+print(labels[:12])
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-first-digit", "caption": "The first training picture, and the label that its byte in the other file gives it."}, "image": {"alt": "A handwritten five, white on black, 28 by 28 pixels, with axes that count rows and columns"}}
 from mnist_course import plots
 
 import matplotlib.pyplot as plt
 
 plots.use_course_style()
-labels = np.frombuffer(
-    files["train-labels-idx1-ubyte"], dtype=np.uint8, offset=8
-)  # (N,)
-
 figure, ax = plt.subplots(figsize=(3.2, 3.2))
 ax.imshow(images[0])
 ax.set(title=f"picture 0, label {labels[0]}", xlabel="column c", ylabel="row r")
@@ -197,9 +234,9 @@ for name, content in files.items():
     print(f"{name:<24} {parse_idx(content).shape}")
 
 # %% [markdown]
-# Four lines, four arrays. They trust the file completely, though. What happens when someone hands them only the first million bytes of it, as a lost connection does?
+# Four lines, four arrays. They trust the file completely, though. **Guess** what happens when someone hands them only the first million bytes of it, as a lost connection does.
 
-# %%
+# %% tags=["hide-output"]
 start = files["t10k-images-idx3-ubyte"][:1_000_000]
 try:
     parse_idx(start)
@@ -207,7 +244,7 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# The error is true and no help: it does not say which file, nor what to do. The reader in our package knows all six element types of the format, checks the header before it believes it, and says what a tired person at midnight needs to hear:
+# That error is true and no help: it does not say which file, nor what to do. The reader in our package knows all six element types of the format, checks the header before it believes it, and says what a tired person at midnight needs to hear:
 
 # %%
 import textwrap
@@ -224,7 +261,7 @@ for content in files.values():
     assert np.array_equal(idx.parse_idx(content), parse_idx(content))
 
 # %% [markdown]
-# On the four good files the two agree in every element (a hidden cell checks it; in the notebook you see these cells, and if you change a line above one, it may fail: then it has done its work, run the next one). From the next chapter on we use the package's.
+# On the four good files the two agree in every element. (A folded cell checks it. In the notebook such cells read *The numbers of the text, checked*; if you change a line above one, it may fail: then it has done its work, run the next one.) From the next chapter on we use the package's.
 #
 # ## Writing is reading backwards
 #
@@ -249,7 +286,7 @@ assert np.array_equal(idx.read_idx(folder / "three.gz"), images[:3])
 #
 # ## Is every bit right?
 #
-# Change one pixel of sixty thousand pictures. The size stays, the header stays, every program still runs. How would you ever notice?
+# Change one pixel of sixty thousand pictures. The size stays, the header stays, every program still runs. You would not notice.
 #
 # A **checksum** notices. SHA-256 turns any number of bytes into 64 hexadecimal digits, and nobody knows two inputs that give the same ones. We compare with the checksum of the original file:
 
@@ -260,7 +297,10 @@ content = files["train-labels-idx1-ubyte"]
 print(hashlib.sha256(content).hexdigest())
 print(FILES["train-labels-idx1-ubyte"].sha256)
 
-# %%
+# %% [markdown]
+# **Guess** how many of the 64 digits change if one bit of one label does.
+
+# %% tags=["hide-output"]
 damaged = bytearray(content)
 damaged[1000] ^= 1  # flip the lowest bit of one label
 print(hashlib.sha256(damaged).hexdigest())
@@ -284,7 +324,7 @@ for part, day in [("train", "1996-11-18"), ("t10k", "1998-01-26")]:
         assert str(datetime.fromtimestamp(seconds, timezone.utc).date()) == day
 
 # %% [markdown]
-# One bit in sixty thousand bytes, and about half of the 256 bits of the sum have changed, as if it had been drawn anew. `load_data` compares all four sums at every start. This is not pedantry: the reader of a well-known library checks a file when it downloads it, but not when it opens it, so a file that went bad on the disk is trained on without a word.
+# About half of the 256 bits of the sum have changed, as if it had been drawn anew. `load_data` compares all four sums at every start. This is not pedantry: the reader of a well-known library checks a file when it downloads it, but not when it opens it, so a file that went bad on the disk is trained on without a word.
 #
 # ## A second opinion
 #
@@ -319,13 +359,13 @@ shutil.rmtree(folder)
 #
 # ## Who wrote this?
 #
-# In the early 1990s the American standards institute NIST collected handwriting from two groups: employees of the Census Bureau and high-school students. The employees wrote neatly, the students did not, and NIST had put the neat ones into the training set and the others into the test set. For a fair comparison, LeCun and his colleagues mixed them: half of the training set and half of the test set come from each group, and nobody wrote for both sets {cite}`lecun1998gradient`. (A tutorial says that 250 people wrote the training digits. That counts the students; several hundred employees come on top {cite}`yadav2019cold`.) They scaled each digit into a box of 20×20 pixels and placed it by its center of mass in a field of 28×28. You will do the same to your own handwriting in {ref}`chapter 11 <ch-your-own-digit>`.
+# In the early 1990s the American standards institute NIST collected handwriting from two groups: employees of the Census Bureau and high-school students. The employees wrote neatly, the students did not, and NIST had put the neat ones into the training set and the others into the test set. For a fair comparison, LeCun and his colleagues mixed them: half of the training set and half of the test set come from each group, and nobody wrote for both sets {cite}`lecun1998gradient`. (A tutorial says that 250 people wrote the training digits. That counts the students; 289 employees come on top, by the labels of QMNIST {cite}`yadav2019cold`.) They scaled each digit into a box of 20×20 pixels and placed it by its center of mass in a field of 28×28. You will do the same to your own handwriting in {ref}`chapter 11 <ch-your-own-digit>`.
 #
-# The "M" stands for *modified*. Twenty years later Yadav and Bottou rebuilt the data set from NIST's originals, with the 50,000 test digits that had never been distributed {cite}`yadav2019cold`. Classifiers made slightly more mistakes on these than on the famous 10,000, a difference at the edge of chance. Keep that in mind when you read of *99.79 %*.
+# The "M" stands for *modified*. Twenty years later Yadav and Bottou rebuilt the data set from NIST's originals, with the 50,000 test digits that had never been distributed {cite}`yadav2019cold`. Classifiers made slightly more mistakes on these than on the famous 10,000, a difference at the edge of chance.
 #
 # Here are the first twelve of each digit:
 
-# %% mystnb={"figure": {"name": "fig-first-look", "caption": "The first twelve training pictures of each class."}, "image": {"alt": "Ten rows of twelve handwritten digits, one row for each of the digits zero to nine, in many styles of writing"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-first-look", "caption": "The first twelve training pictures of each class."}, "image": {"alt": "Ten rows of twelve handwritten digits, one row for each of the digits zero to nine, in many styles of writing"}}
 rows = [images[labels == k][:12] for k in range(10)]
 plots.show(plots.plot_digits(np.concatenate(rows), columns=12), "first look")
 
@@ -334,9 +374,9 @@ plots.show(plots.plot_digits(np.concatenate(rows), columns=12), "first look")
 #
 # ## Are the classes balanced?
 #
-# Guess first: if there are 60,000 digits and ten classes, how far from 6,000 is the rarest?
+# **Guess first:** if there are 60,000 digits and ten classes, how far from 6,000 is the rarest?
 
-# %% mystnb={"figure": {"name": "fig-class-balance", "caption": "How many training pictures each digit has. The dashed line marks an equal share."}, "image": {"alt": "Bar chart of training pictures per digit: between 5,421 for the five and 6,742 for the one, around a dashed line at 6,000"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-class-balance", "caption": "How many training pictures each digit has. The dashed line marks an equal share."}, "image": {"alt": "Bar chart of training pictures per digit: between 5,421 for the five and 6,742 for the one, around a dashed line at 6,000"}}
 counts = np.bincount(labels, minlength=10)  # (10,)
 figure, ax = plt.subplots(figsize=(6, 2.8))
 bars = ax.bar(range(10), counts)
@@ -363,7 +403,7 @@ assert (
 #
 # Average all pictures of a class and you get its mean picture.
 
-# %% mystnb={"figure": {"name": "fig-mean-digits", "caption": "The mean picture of each class."}, "image": {"alt": "Ten blurred digits from zero to nine; the zero is a sharp ring, the four and the nine look alike"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mean-digits", "caption": "The mean picture of each class."}, "image": {"alt": "Ten blurred digits from zero to nine; the zero is a sharp ring, the four and the nine look alike"}}
 means = np.stack(
     [images[labels == k].mean(axis=0) for k in range(10)]
 )  # (10, 28, 28)
@@ -372,16 +412,16 @@ plots.show(plots.plot_digits(means, titles=range(10)), "mean digits")
 # %% [markdown]
 # Where a mean picture is sharp, people agree: everybody's zero is a ring. Where it is blurred, they do not. And the mean four could be a nine.
 #
-# Now take a picture that nobody has seen, and ask which of the ten means is nearest, where the distance is the sum of the squared differences of the pixels. That is a classifier. How often will it be right: one time in ten, in five, in two? This is the one time that this chapter touches the test set.
+# Now take a picture that nobody has seen, and ask which of the ten means is nearest, where the distance is the sum of the squared differences of the pixels. That is a classifier. This is the one time that this chapter touches the test set, the pictures that are set aside to see how a finished program does.
 #
-# Three pieces of numpy first. `reshape(-1, 784)` lays each picture out as a row and counts the rows itself. `X @ M.T` multiplies every row of `X` with every row of `M`, number by number, and adds up, which gives a table of $B$ rows and 10 columns. The ten numbers $|m|^2$ are then added to each row of that table. And `astype(float)` is needed because bytes wrap around: as bytes, 200 + 100 is 44.
+# Three pieces of numpy first. `reshape(-1, 784)` lays each picture out as a row and counts the rows itself. `X @ M.T` multiplies every row of `X` with every row of `M`, number by number, and adds up, which gives a table of $B$ rows and 10 columns. The ten numbers $|m|^2$ are then added to each row of that table. And `astype(float)` is needed because bytes wrap around: as bytes, 200 + 100 is 44. **Guess** how often it will be right: one time in ten, in five, in two, or more?
 
 
-# %%
+# %% tags=["hide-output"]
 def distances_to_means(images):
     X = images.reshape(-1, 784).astype(float)  # (B, 784)
     M = means.reshape(10, 784)  # (10, 784)
-    # |x - m|² = |x|² - 2 x·m + |m|², and |x|² is the same for all ten means
+    # |x - m|² = |x|² - 2 x·m + |m|²; |x|² is the same for all ten means
     return (M**2).sum(axis=1) - 2 * X @ M.T  # (B, 10)
 
 
@@ -398,11 +438,26 @@ if digits.is_mnist:
 assert accuracy > 0.75
 
 # %% [markdown]
-# 82.0 %. Ten averages and a ruler recognize more than eight digits out of ten. Whatever a network does from here on, it has to beat that. This is why we start with a **baseline**: without it, 80 % would have looked like a success.
+# Ten averages and a ruler. (Behind the last line stands $|x - m|^2 = |x|^2 - 2\,x \cdot m + |m|^2$; the first term is the same for all ten means, so it is left out.) Whatever a network does from here on, it has to beat that. This is why we start with a **baseline**: without it, 80 % would have looked like a success.
+#
+# And the two groups of writers? The first 5,000 test digits are the students', the last 5,000 the employees'. **Guess** which half you would rather be tested on, and by how much.
+
+# %% tags=["hide-output"]
+right = predictions == test_labels  # (N,)
+half = len(right) // 2
+students, employees = 100 * right[:half].mean(), 100 * right[half:].mean()
+print(f"first half {students:.1f} %, last half {employees:.1f} %")
+
+# %% tags=["remove-cell"]
+if digits.is_mnist:
+    assert f"{students:.1f} {employees:.1f}" == "77.4 86.6"
+
+# %% [markdown]
+# The neat half is the easier one, for every program of this course. A result on "MNIST" is a mean over both.
 #
 # These are the first pictures that it gets wrong:
 
-# %% mystnb={"figure": {"name": "fig-nearest-mean-errors", "caption": "Test pictures that are nearer to the mean of another class than to that of their own."}, "image": {"alt": "Twenty test digits in two rows, each framed and titled with the wrong prediction and the right label"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-nearest-mean-errors", "caption": "Test pictures that are nearer to the mean of another class than to that of their own."}, "image": {"alt": "Twenty test digits in two rows, each framed and titled with the wrong prediction and the right label"}}
 wrong = np.flatnonzero(predictions != test_labels)[:20]
 figure = plots.plot_predictions(
     test_images[wrong], test_labels[wrong], predictions[wrong]
@@ -430,8 +485,6 @@ headline(
 # :::
 
 # %%
-from mnist_course.exercises import check, check_solution, summary
-
 answer = ...
 check("01.size", answer)
 
@@ -539,7 +592,7 @@ check_solution("01.offset", 16 + 784 * 59_999 + 28 * 3 + 5)
 # :class: dropdown
 # :::
 #
-# Not the eight. Every digit was scaled to fit the same box, and the one large loop of the zero leaves more ink in it than the two small ones of the eight.
+# In MNIST it is the zero, not the eight. (In the practice set it may be another.) Every digit was scaled to fit the same box, and the one large loop of the zero leaves more ink in it than the two small ones of the eight.
 
 # %%
 ink = [images[labels == k].mean() for k in range(10)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from mnist_course.data.idx import idx_header
 from mnist_course.exercises._digits import digits
-from mnist_course.exercises.expect import as_array, call, expect_array
+from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
 
@@ -17,6 +17,29 @@ def _mean_ink() -> list[float]:
     """Return the mean training pixel of each digit."""
     images, labels = digits().train_images, digits().train_labels
     return [float(images[labels == k].mean()) for k in range(10)]
+
+
+in_data("01.bytes")
+
+
+@exercise("01.pixel")
+def pixel(answer: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9, 28, 28)).astype(np.uint8)
+    content = idx_header(images) + images.tobytes()
+    for i, r, c in ((0, 0, 0), (3, 5, 20), (8, 27, 1), (2, 0, 27)):
+        at = 16 + 784 * i + 28 * r + c
+        expect_number(
+            call(answer, content, i, r, c),
+            int(images[i, r, c]),
+            rtol=0,
+            slips=[
+                (at, "that is the offset; the byte there is asked, content[...]"),
+                (content[at - 16], "the header has 16 bytes"),
+                (content[at - 8], "the header of the pictures has 16 bytes, that of the labels 8"),
+                (content[16 + 784 * i + 28 * c + r], "rows and columns are exchanged"),
+                (content[16 + 784 * (i - 1) + 28 * r + c], "pictures are counted from 0"),
+            ],
+        )
 
 
 in_data("01.size", "01.offset")
@@ -82,6 +105,7 @@ def break_it(answer: Any) -> None:
 def neighbor(answer: Any) -> None:
     random = np.random.default_rng(0)
     known = random.integers(0, 256, (60, 784)).astype(np.uint8)
+    known[::2] //= 3  # faint ones, so that it matters how much ink a picture has
     labels = random.integers(0, 10, 60).astype(np.uint8)
     order = random.permutation(60)[:25]
     # Differences of up to 60, so that arithmetic on bytes, which wraps around, goes wrong.
@@ -89,6 +113,8 @@ def neighbor(answer: Any) -> None:
     squares = (known[None].astype(int) - X[:, None]) ** 2  # (25, 60, 784)
     wrapped = (known[None] - X.astype(np.uint8)[:, None]) ** 2
     farthest = squares.sum(axis=2).argmax(axis=1)
+    products = X.astype(float) @ known.T.astype(float)  # (25, 60)
+    sizes = (known.astype(float) ** 2).sum(axis=1)
     nearest_three = np.argsort(squares.sum(axis=2), axis=1)[:, :3]
     votes = [np.bincount(labels[three], minlength=10).argmax() for three in nearest_three]
     expect_array(
@@ -101,6 +127,11 @@ def neighbor(answer: Any) -> None:
                 labels[wrapped.sum(axis=2).argmin(axis=1)],
                 "bytes wrap around: 10 - 20 is 246; convert to float first",
             ),
+            (
+                labels[products.argmax(axis=1)],
+                "the size of k is missing: a picture full of ink wins",
+            ),
+            (labels[(sizes - products).argmin(axis=1)], "the 2 is missing: |k|² - 2 x·k"),
             (votes, "hand in the one nearest picture, without a vote"),
         ],
     )

@@ -47,7 +47,22 @@ def _neighbor(pick, result="labels"):
     return nearest
 
 
+def _dot(X, known, labels):
+    return labels[(X.astype(float) @ known.T.astype(float)).argmax(axis=1)]
+
+
+def _without_the_two(X, known, labels):
+    X, known = X.astype(float), known.astype(float)
+    return labels[((known**2).sum(axis=1) - X @ known.T).argmin(axis=1)]
+
+
 RIGHT = {
+    "01.bytes": [60_000, 0xEA60, np.int64(60_000)],
+    "01.pixel": [
+        lambda content, i, r, c: content[16 + 784 * i + 28 * r + c],
+        lambda content, i, r, c: parse_idx(content)[i, r, c],
+        lambda content, i, r, c: np.frombuffer(content, np.uint8)[16 + (i * 28 + r) * 28 + c],
+    ],
     "01.size": [307_220, 307_220.0, np.int64(307_220), torch.tensor(307_220)],
     "01.offset": [47_039_321, np.array([47_039_321]), torch.tensor([47_039_321])],
     "01.ink": [make(_most_ink()) for make in (int, float, np.uint8, torch.tensor)],
@@ -61,6 +76,15 @@ RIGHT = {
 }
 
 WRONG = {
+    "01.bytes": [330, 59_904, 59_964, 3_840, 24_810, 1_625_948_160, "60000"],
+    "01.pixel": [
+        lambda content, i, r, c: 16 + 784 * i + 28 * r + c,
+        lambda content, i, r, c: content[784 * i + 28 * r + c],
+        lambda content, i, r, c: content[8 + 784 * i + 28 * r + c],
+        lambda content, i, r, c: content[16 + 784 * i + 28 * c + r],
+        lambda content, i, r, c: content[16 + 784 * (i - 1) + 28 * r + c],
+        lambda content, i, r, c: content,
+    ],
     "01.size": [307_200, 307_216, 307_208, 102_420, 307_204, float("nan"), "307220", [307_220] * 2],
     "01.offset": [47_040_105, 47_039_305, 47_039_343, 0, 47_039_292, 47_039_322],
     "01.ink": [11, -1, 173.0, list(range(10)), "zero", float("nan"), 10],
@@ -86,6 +110,8 @@ WRONG = {
         find_file(_digits().folder, "t10k-labels-idx1-ubyte"),
     ],
     "01.neighbor": [
+        _dot,
+        _without_the_two,
         _neighbor(np.argmax),
         _neighbor(np.argmin, "index"),
         lambda X, K, L: np.array([L[((K - x) ** 2).sum(axis=1).argmin()] for x in X]),  # bytes
