@@ -280,7 +280,7 @@ assert pixel_curves[0][-1] < pixel_curves[1][-1]
 # %% [markdown]
 # It starts high, explodes, and then lies flat near 2.3. You know that number: $\log 10$, the loss of whoever guesses. The first steps were far too long. They threw the hidden units to where their ReLU is 0 for nearly every picture, and what is left of the network is little more than ten biases. **A loss that comes back to $\log K$ and stays there means that the model has stopped looking at its input.** One that never left $\log K$ has other causes too: nothing moves (no step, no gradient, another model's optimizer), or the labels do not belong to the pictures. The doctor looks at the inputs first, and leaves out what would only be a consequence.
 #
-# **Fine in training, poor outside.** The tutorial of chapter 7 also reads a photo from a file. Its data went through one preparation, the photo through another. Here the training digits are normalized, and those to be read are not. **Guess:** how many points does that cost?
+# **Fine in training, poor outside.** The tutorial with the silent digits also reads a photo from a file. Its data went through one preparation, the photo through another. Here the training digits are normalized, and those to be read are not. **Guess:** how many points does that cost?
 
 # %% tags=["hide-output"]
 broken = program(X_valid=unit(X_valid))
@@ -600,7 +600,7 @@ assert true_loss >= (1 - accuracy) * np.log(2)
 # %% [markdown]
 # The loss is too small by the batch size, here 500, and changes when you change the batch size. A right class with at most probability 1/2 costs at least $\log 2 = 0.69$, and 7 % of that is a hundred times what was printed. The doctor calls our function with a loader whose last batch holds a single example, and an unusual one, and compares what comes back with all the usual ways to average.
 #
-# **Program C.** The next pass over the data reports as one in {ref}`chapter 7 <ch-mlp>` did, which came from a tutorial: it prints the mean loss of every 20 batches.
+# **Program C.** The next pass over the data reports as a tutorial's does: it prints the mean loss of every 20 batches.
 
 
 # %%
@@ -811,7 +811,9 @@ sanity(network().to(device), X[:32], y[:32])
 # | five layers | no number; its "test" is training data | 97.66 ± 0.03 % | Program A |
 # | 784-256-64-10, rate 0.8 | 97 %, "loss 1 %" | 93.97 ± 7.75 %; without the ReLU on the scores 96.84 ± 0.50 % | {ref}`chapter 7 <ch-mlp>`; a loss has no percent |
 # | convolutions | a test loss 16 times too small | 98.93 ± 0.06 % after half of its passes | Program E |
-# | hinge loss, by hand | 2.9, 0 and 10.9 | 2.9, 0 and 12.9 | 5.3 and 5.6 are not the scores ({ref}`chapter 3 <ch-scores-and-hinge>`) |
+# | hinge loss, by hand | 2.9, 0 and 10.9 | 2.9, 0 and 12.9 | the margin is lost ({ref}`chapter 3 <ch-scores-and-hinge>`) |
+#
+# And in passing: `dim=1` is called a row (it is the axis that disappears); an accuracy printed with `%d` loses its decimals; transforms stand in braces, which have no order; `(0.3081)` lacks the comma of a tuple; normalizing is called regularization, Adam a loss function, the test set a validation set; and the same 60,000 digits, ten times, are called 600,000.
 #
 # The doctor also examines programs outside notebooks. Write a function that returns the parts and run `python -m mnist_course doctor my_file.py:my_function`; the exit status is 0 if it finds nothing, 1 if it finds something, and 2 if there was nothing to look at.
 

@@ -78,6 +78,19 @@ def _clean_step(model: nn.Module, loss_fn: Any, optimizer: Any, X: Any, y: Any) 
     return float(loss.detach())
 
 
+def _explain_first_step(moved: nn.Module, X: torch.Tensor, y: torch.Tensor) -> None:
+    """Raise what is wrong with a first step that went elsewhere."""
+    twice = _model()
+    _clean_step(twice, F.cross_entropy, torch.optim.SGD(twice.parameters(), lr=0.2), X, y)
+    pairs = zip(moved.parameters(), twice.parameters(), strict=True)
+    if max(float((a - b).detach().abs().max()) for a, b in pairs) < 1e-5:
+        raise Wrong("your step is twice as long: does the optimizer step twice?")
+    raise Wrong(
+        "the first step already goes elsewhere than a step down the cross-entropy of the logits: "
+        "what does cross_entropy want to be given?"
+    )
+
+
 @exercise("12.step")
 def step(answer: Any) -> None:
     X, y = _points()
@@ -104,16 +117,7 @@ def step(answer: Any) -> None:
         pairs = zip(own.parameters(), clean.parameters(), strict=True)
         if max(float((a - b).detach().abs().max()) for a, b in pairs) > 1e-5:
             if number_of_step == 0:
-                twice = _model()
-                mover = torch.optim.SGD(twice.parameters(), lr=0.2)
-                _clean_step(twice, F.cross_entropy, mover, X[rows], y[rows])
-                pairs = zip(own.parameters(), twice.parameters(), strict=True)
-                if max(float((a - b).detach().abs().max()) for a, b in pairs) < 1e-5:
-                    raise Wrong("your step is twice as long: does the optimizer step twice?")
-                raise Wrong(
-                    "the first step already goes elsewhere than a step down the cross-entropy of "
-                    "the logits: what does cross_entropy want to be given?"
-                )
+                _explain_first_step(own, X[rows], y[rows])
             raise Wrong(
                 f"step 1 is right, step {number_of_step + 1} is not: something is left over from "
                 "the steps before"
@@ -202,8 +206,8 @@ class _Times(nn.Module):
         return self.factor * X + self.shift
 
 
-@exercise("12.where")
-def where(answer: Any) -> None:
+def _models_with_equal_layers() -> tuple[torch.Tensor, list[tuple[nn.Sequential, int]]]:
+    """Return inputs, and models with the first layer whose outputs are equal for all of them."""
     X, _ = _points()
     torch.manual_seed(0)
     silent = nn.Linear(8, 8)
@@ -223,6 +227,12 @@ def where(answer: Any) -> None:
     cases.append((nn.Sequential(blind, nn.Tanh(), nn.Linear(8, 4)), 0))
     X[1] = X[0]  # twins, and all the others differ
     X[2:] -= X[2:].mean(dim=0) - X[0]  # so that the first is also the mean
+    return X, cases
+
+
+@exercise("12.where")
+def where(answer: Any) -> None:
+    X, cases = _models_with_equal_layers()
     for model, expected in cases:
         model.train()
         result = call(answer, copy.deepcopy(model), X)
@@ -234,9 +244,7 @@ def where(answer: Any) -> None:
             continue
         names = [type(layer).__name__ for layer in model]
         if expected == -1:
-            hint = "no layer makes all examples equal here"
-            if half in list(model):
-                hint += "; some units are constant, but not all of them"
+            hint = "no layer makes all examples equal here; a few constant units do not count"
         elif got_index == expected + 1:
             hint = "count the layers from 0"
         elif got_index == len(model) - 1:
