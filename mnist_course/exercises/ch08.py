@@ -164,6 +164,9 @@ def confusion(answer: Any) -> None:
         )
 
 
+in_data("08.noise")
+
+
 @exercise("08.prune")
 def prune(answer: Any) -> None:
     rng = np.random.default_rng(0)
@@ -191,6 +194,3 @@ def prune(answer: Any) -> None:
                 ((right != 0).astype(float), "that is the mask; hand in the weights"),
             ],
         )
-
-
-in_data("08.noise")
