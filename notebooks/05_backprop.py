@@ -38,7 +38,7 @@ loss = (a - y) ** 2 / 2
 print(z, a, loss)
 
 # %% [markdown]
-# The numbers are chosen so that you can do everything in your head. Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge.
+# Here is the same computation as a **graph**: boxes are values, disks are operations, and what flows from one to the next stands beside the edge.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-neuron-forward", "caption": "One neuron and its loss, from left to right."}, "image": {"alt": "A graph: x1 = 2 and w1 = 0.5 meet in a product, 1; x2 = -1 and w2 = 1.5 in another, -1.5; both and b = 0.5 are added, z = 0; then the sigmoid, a = 0.5, and the loss, 0.125"}}
 from mnist_course import graphs, plots
@@ -248,7 +248,7 @@ for name, array in table.items():
 assert dX.shape == X.shape and dW.shape == W.shape and db.shape == (2,)
 
 # %% [markdown]
-# Every gradient has the shape of what it belongs to. That alone is worth a lot: of the ways to multiply `dZ` and `X`, transposed or not, only one gives the shape of `W`. (It is no proof. Where sizes are equal, wrong formulas fit as well.)
+# Every gradient has the shape of what it belongs to. That alone is worth a lot: of the ways to multiply `dZ` and `X`, transposed or not, only one gives the shape of `W`. (It is no proof.)
 #
 # The sum over the batch hides in the matrix product. Taken apart, each example contributes its own small matrix, its row of `dZ` against its row of `X`, and `dW` is the sum of the four:
 
@@ -262,7 +262,7 @@ assert np.array_equal(sum(parts), dW)
 assert not parts[3][0].any() and not parts[0][1].any()
 
 # %% [markdown]
-# The first row of example 3 in {numref}`fig-outer-products` is zero. Its `dZ[3, 0]` is 0: the loss does not mind its score for class 0, so it asks for no change of these weights. Examples may disagree, and then their wishes cancel, as in the corner at the bottom right.
+# The first row of example 3 in {numref}`fig-outer-products` is zero. Its `dZ[3, 0]` is 0: the loss does not mind its score for class 0, so it asks for no change of these weights. Examples may disagree, and then their wishes cancel.
 #
 # Now we put the three lines where they will stay. The way back needs `X`, so the way forward keeps it. Names are PyTorch's, and the weights start as random numbers whose spread (standard deviation) is $1/\sqrt{D}$; {ref}`chapter 7 <ch-mlp>` says why. First what all layers have in common: a list of parameters and a list of their gradients, empty unless a layer has some.
 

@@ -10,7 +10,7 @@
 # (ch-optimizers)=
 # # 6. From gradients to steps: optimizers
 #
-# Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Between the smallest and the largest lies a factor of 160. Can all three be right?
+# Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Can all three be right?
 #
 # Give the three settings the same layer, the same normalized digits in batches of 256 (two of the tutorials use 64), and one pass. The first reads about 86 % of the validation digits, the second 89 %, and the third anything between 70 and 90 %, depending on the shuffle. A better one reads 91 %. By the end of this page you can say *before training* where to look for it, and what the third tutorial mistook for the machine. You will
 #
@@ -610,7 +610,7 @@ assert rises["momentum"] and rises["Nesterov"] and rises["Adam"]
 # %% [markdown]
 # {numref}`fig-five-paths` has all the characters. SGD with a small rate slides down the steep wall and then hardly moves. SGD a little below the limit crosses the valley at every step, and arrives. Momentum swings past the valley floor, then past the minimum, and comes back. Nesterov swings less. Adam wavers, with steps that are about equally long in both directions.
 #
-# Look at the right side again. Both SGD curves fall at every step; the three others rise in between. An optimizer with a memory may go up, and still be on its way.
+# On the right, both SGD curves fall at every step; the three others rise in between. An optimizer with a memory may go up, and still be on its way.
 #
 # ## Make the valley round
 #
@@ -661,7 +661,7 @@ assert np.allclose(bowl_start[0] * inks["normalized"] + bowl_start[1], -x - 1)
 # %% [markdown]
 # On the right of {numref}`fig-round-valley` the gradient points straight at the minimum. One step of SGD at 0.97 covers 97 % of the way (its few points lie on the line of momentum, the last of them under the star); a learning rate of $1/c = 1$ would cover all of it. Momentum and Adam overshoot: they carry a cure for a disease that is gone.
 #
-# One picture is an anecdote. So take eight different starts, all equally wrong, and for each optimizer the best of 31 learning rates from 0.003 to 3. Count the steps until all eight have come down, for good, to a thousandth of their first height.
+# One picture proves little. So take eight different starts, all equally wrong, and for each optimizer the best of 31 learning rates from 0.003 to 3. Count the steps until all eight have come down, for good, to a thousandth of their first height.
 
 
 # %% tags=["hide-input"]
@@ -725,7 +725,7 @@ assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 #
 # ## 7,850 parameters, and noise
 #
-# Now the real thing: softmax regression on all ten digits, with the gradient $p - y$ of {ref}`chapter 4 <ch-softmax-regression>`. The exact gradient is a mean over 55,000 pictures. We could compute it, and then take one step. Or we could look at a batch of 256, guess the gradient from it, and take 215 steps for about the same work. That is the *stochastic* in stochastic gradient descent.
+# Now the real thing: softmax regression on all ten digits, with the gradient $p - y$ of {ref}`chapter 4 <ch-softmax-regression>`. The exact gradient is a mean over 55,000 pictures. We could compute it, and take one step; or take 215 steps for about the same work, each with the gradient of 256 pictures. That is the *stochastic* in stochastic gradient descent.
 
 # %% tags=["hide-input"]
 import math

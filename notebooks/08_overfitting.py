@@ -665,7 +665,7 @@ check("08.noise", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-over-eval
-# (A quarter of an hour, breaking things on purpose.) Read the validation digits with `ours` and forget `eval()`: call `ours.train()` and then `ours(X_valid)` yourself, under `torch.no_grad()`. Predict first: how many points does it cost? And with `with_dropout`, trained on the thousand? Read the same digits twice: how many answers change?
+# (A quarter of an hour, breaking things on purpose.) Read the validation digits with `ours` and forget `model.eval()`: call `ours.train()` and then `ours(X_valid)` yourself, under `torch.no_grad()`. Predict first: how many points does it cost? And with `with_dropout`, trained on the thousand? Read the same digits twice: how many answers change?
 # :::
 #
 # :::{exercise}
@@ -837,7 +837,7 @@ for name, model in {"ours": ours, "with_dropout": dropped}.items():
     print(f"{name:<12} {points:4.1f} points lost, {changed:4.1f} % change")
 
 # %% [markdown]
-# It costs little where dropout is small and the network sure, some points where one unit in two is missing. And the answers change from call to call: whoever sees that in a program that only reads should look for `eval()`.
+# It costs little where dropout is small and the network sure, some points where one unit in two is missing. And the answers change from call to call: whoever sees that in a program that only reads should look for `model.eval()`.
 #
 # :::{solution-end}
 # :::

@@ -386,9 +386,10 @@ def test_a_notebook_has_the_cells_of_its_script_and_no_outputs(script):
     assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
         ("markdown", "# A chapter\n\nWith *text*."),
         ("code", "x = 6 * 7\nx"),
-        ("code", 'assert x == 42\nprint("to the end")'),
+        ("code", '# The numbers of the text, checked\nassert x == 42\nprint("to the end")'),
     ]
-    assert notebook.cells[2].metadata == {"tags": ["remove-cell"]}
+    folded = {"source_hidden": True}
+    assert notebook.cells[2].metadata == {"tags": ["remove-cell"], "jupyter": folded}
     assert all(cell.outputs == [] for cell in notebook.cells[1:])
     assert notebook.metadata.kernelspec.name == "python3"
 

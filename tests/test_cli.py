@@ -106,7 +106,7 @@ def test_run_passes_on_its_arguments_and_prints_the_table(monkeypatch, oks, stat
 def test_an_unknown_chapter_is_one_line_and_status_1(name):
     done = command(name, "99")
     assert done.exit_code == 1
-    assert done.output.startswith("Error: there is no chapter '99'; there are 01_")
+    assert done.output.startswith("Error: there is no chapter '99'; there are 00_")
     assert done.output.count("\n") == 1
 
 

@@ -89,7 +89,7 @@ def run(encoding, *arguments, **environment):
 
 @pytest.mark.parametrize("encoding", ENCODINGS[:4])
 @pytest.mark.parametrize(
-    ("name", "words"), [("exercises", "to do: size, offset"), ("results", "CNN, ours, best")]
+    ("name", "words"), [("exercises", "to do: share, hill"), ("results", "CNN, ours, best")]
 )
 def test_tables_are_printed_in_every_encoding(encoding, name, words):
     printed, errors, status = run(encoding, "-m", "mnist_course", name)
