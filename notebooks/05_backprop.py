@@ -248,7 +248,7 @@ for name, array in table.items():
 assert dX.shape == X.shape and dW.shape == W.shape and db.shape == (2,)
 
 # %% [markdown]
-# Every gradient has the shape of what it belongs to. That alone is worth a lot: of the ways to multiply `dZ` and `X`, transposed or not, only one gives the shape of `W`. (It is no proof.)
+# Every gradient has the shape of what it belongs to. Of the ways to multiply `dZ` and `X`, transposed or not, only one gives the shape of `W`. (It is no proof.)
 #
 # The sum over the batch hides in the matrix product. Taken apart, each example contributes its own small matrix, its row of `dZ` against its row of `X`, and `dW` is the sum of the four:
 
@@ -1021,8 +1021,6 @@ plots.show(figure, "backprop errors")
 
 # %% [markdown]
 # Almost 98 % in this one run, from one random start, after 82.0 % for the mean pictures of chapter 1 and some 92 % for one linear layer. At some of the mistakes in {numref}`fig-backprop-errors` you would hesitate, too. The others are written plainly enough, only not in the way that most people write them.
-#
-# One warning for the way: a gradient of zero need not be the end. A network whose weights are all zero has none, and reads nothing ({ref}`chapter 6 <ch-optimizers>`).
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline

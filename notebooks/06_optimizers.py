@@ -171,7 +171,7 @@ if digits.is_mnist:
     assert abs(steep * along**2 / 2 + loss(best) - 2.382) < 0.002
 
 # %% [markdown]
-# There is no gentle slope between "works" and "explodes": the theory is exact, and the border is sharp. At the limit itself the path jumps from side to side for ever, as high up the steep wall as at the start.
+# The border is sharp. At the limit itself the path jumps from side to side for ever, as high up the steep wall as at the start.
 #
 # The steep axis limits the step, and the flat axis has to live with it. At the limit it covers $\eta c_\text{min} = 2 / 19.1$, about a tenth of its remaining way, per step. The ratio of the two curvatures, the **condition number**, says how slow gradient descent is, whatever the learning rate.
 #
@@ -248,7 +248,7 @@ class ClassicalMomentum:
 #
 # $$ v \leftarrow \mu v + \frac{\partial L}{\partial w}, \qquad w \leftarrow w - \eta\, v . $$ (eq-torch-momentum)
 #
-# Here the velocity collects *gradients*, and the learning rate comes in at the end. Two more of its settings are in the same few lines: `weight_decay` adds the gradient of the L2 penalty ({ref}`chapter 3 <ch-scores-and-hinge>`), and `nesterov` has its own section below. The S of the name, *stochastic*, comes in with the batches.
+# Here the velocity collects *gradients*, and the learning rate comes in at the end. Two more settings are in the same few lines: `weight_decay` adds the gradient of the L2 penalty ({ref}`chapter 3 <ch-scores-and-hinge>`), and `nesterov` has its own section below.
 
 
 # %%
@@ -298,7 +298,7 @@ for slope in (3.0, -1.0, 2.0):
     assert np.allclose(first.v[0], -0.1 * second.v[0])
 
 # %% [markdown]
-# The same path. One velocity is the other, in other units: $v_\text{classical} = -\eta\, v_\text{PyTorch}$. Put that into {eq}`eq-classical-momentum` and divide by $-\eta$; out comes {eq}`eq-torch-momentum`. But look at the division: it needs the *same* $\eta$ before and after the step. But nearly every long training changes it on the way.
+# The same path. One velocity is the other, in other units: $v_\text{classical} = -\eta\, v_\text{PyTorch}$. Put that into {eq}`eq-classical-momentum` and divide by $-\eta$; out comes {eq}`eq-torch-momentum`. But that division needs the *same* $\eta$ before and after the step, and nearly every long training changes it on the way.
 #
 # Take a steady slope of 1, momentum 0.9, and divide the learning rate by ten after 50 steps. **Guess** how long the steps are before the change, and what they do after it.
 
@@ -721,7 +721,7 @@ assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 # %% [markdown]
 # Read the rows. SGD pays for the condition number. Momentum 0.9 and Adam take about as many steps in any of the three valleys: far more than the plainest rule needs in the bowl, a tenth of it in the long valley. They are insurances against long valleys, with a fixed premium. In Goh's interactive article you can move the rate and the momentum yourself {cite}`goh2017momentum`.
 #
-# So look at the inputs before you look for a better optimizer: with a single $x$ they are the whole cure. What normalizing cannot reach is left to momentum and Adam.
+# So look at the inputs before you look for a better optimizer. What normalizing cannot reach is left to momentum and Adam.
 #
 # ## 7,850 parameters, and noise
 #
