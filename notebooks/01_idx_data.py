@@ -28,7 +28,7 @@
 # %% [markdown]
 # ## The files
 #
-# MNIST is four files: pictures and labels for training, pictures and labels for testing. The first line below finds them on your machine, or downloads them, and checks them. The rest of this page does by hand what that line did.
+# MNIST is four files: pictures and *labels*, the right answers, for training, and the same for testing. The first line below finds them on your machine, or downloads them, and checks them. The rest of this page does by hand what that line did.
 
 # %%
 from mnist_course.data import load_data

@@ -125,7 +125,7 @@ assert abs(tensor[0].numpy() - byte / 255).max() < 1e-6
 assert abs(scaled[0].numpy() - (byte / 255 - 0.1307) / 0.3081).max() < 1e-5
 
 # %% [markdown]
-# `ToTensor` makes a float of each byte, divides it by 255 and puts a channel axis in front, because color pictures have three channels. (It divides only bytes; an array of floats passes through unscaled.) `Normalize` then subtracts its first number and divides by its second, one pair for each channel:
+# `ToTensor` makes a float of each byte, divides it by 255 and puts a channel axis in front, because color pictures have three channels. (It divides only bytes; an array of floats passes through unscaled.) *Normalizing* comes next: `Normalize` subtracts its first number and divides by its second, one pair for each channel:
 #
 # $$ x \mapsto \frac{x - \mathit{mean}}{\mathit{std}} . $$ (eq-normalize)
 #
@@ -282,7 +282,7 @@ assert hits.float().mean() < 1
 # %% [markdown]
 # Both numbers belong to the same program. Only the second number says something about digits that it has not seen. A tutorial builds its `test_loader` from `train_dataset`: what it prints as test accuracy is of the first kind.
 #
-# MNIST brings a test set, so why set aside more? Because we choose: learning rates, batch sizes, models. Whoever tries twenty and reports the best on the test set has used the test set for training, with herself as the optimizer. So we choose on **validation** data, cut from the training set at random, and open the test set once. (This chapter does not open it at all.)
+# MNIST brings a *test set*, so why set aside more? Because we choose: learning rates, batch sizes, models. Whoever tries twenty and reports the best on the test set has used the test set for training, with herself as the optimizer. So we choose on a **validation set**, cut from the training set at random, and open the test set once. (This chapter does not open it at all.)
 
 # %%
 from mnist_course.data import split_train_valid
@@ -306,7 +306,7 @@ if digits.is_mnist:
 assert len(torch.cat([train, valid]).unique()) == len(y)
 
 # %% [markdown]
-# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the seed makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one *standard error*, $\sqrt{0.98 \cdot 0.02 / 5000}$: by about so much the result would vary from one draw of 5,000 digits to the next). Two models that differ by less than twice that may well be equally good. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere.
+# No index is in both. The split is a shuffled `range(60_000)` cut in two, and the *seed* makes it the same on every machine. 5,000 digits are enough to see an accuracy of 98 % to about ±0.2 points (one *standard error*, $\sqrt{0.98 \cdot 0.02 / 5000}$: by about so much the result would vary from one draw of 5,000 digits to the next). Two models that differ by less than twice that may well be equally good. Validation and test pictures are normalized with the two numbers of the *training* data: a pixel must mean the same to the model everywhere.
 #
 # ## Why normalize: a valley and a bowl
 #

@@ -150,7 +150,7 @@ if digits.is_mnist:
 assert accuracy > 0.75
 
 # %% [markdown]
-# Those were 7,850 numbers that nobody has tuned. There are better ones. To search for them we need a measure of how wrong the present ones are. Accuracy will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
+# Those were 7,850 *parameters*, numbers that training may change, and nobody has tuned them. There are better ones. To search for them we need a measure of how wrong the present ones are. *Accuracy*, the share of right answers, will not do: move one weight a little, and most likely not a single answer changes. It is a staircase, and a staircase has no slope that says where down is.
 #
 # ## How wrong is one answer?
 #
@@ -840,7 +840,7 @@ headline(f"linear SVM with numpy: {test_accuracy:.1f} % of the test digits")
 #
 # :::{exercise}
 # :label: ex-hinge-hand
-# (A minute, without a computer.) Four classes, scores $(0.5,\ 2.0,\ 1.2,\ 1.8)$, and the right class is the last one. What is the hinge loss?
+# (A minute, without a computer.) Four classes, scores $(0.5,\ 2.1,\ 1.2,\ 1.8)$, and the right class is the last one. What is the hinge loss?
 # :::
 
 # %%
@@ -942,10 +942,10 @@ summary()
 # :class: dropdown
 # :::
 #
-# $0.5 - 1.8 + 1 = -0.3$ costs nothing, $2.0 - 1.8 + 1 = 1.2$, and $1.2 - 1.8 + 1 = 0.4$: the third class is behind the right one and still too close. Together 1.6.
+# $0.5 - 1.8 + 1 = -0.3$ costs nothing, $2.1 - 1.8 + 1 = 1.3$, and $1.2 - 1.8 + 1 = 0.4$: the third class is behind the right one and still too close. Together 1.7.
 
 # %%
-check_solution("03.hand", 1.2 + 0.4)
+check_solution("03.hand", 1.3 + 0.4)
 
 # %% [markdown]
 # :::{solution-end}

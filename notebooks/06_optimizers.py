@@ -105,7 +105,7 @@ for step in range(5):
 assert loss(q) < 0.5 * loss(np.array([-1.0, -1.0]))
 
 # %% [markdown]
-# Five steps, and the loss is less than half of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. Training finds $w$ and $b$, the **parameters**. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
+# Five steps, and the loss is less than half of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. Training finds $w$ and $b$, the parameters. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
 #
 # ## How far is too far?
 #
@@ -177,7 +177,7 @@ if digits.is_mnist:
 #
 # ## A gradient of zero is not the end
 #
-# Where the gradient is zero the steps stop. One of our sources concludes that the parameters are then optimal. For a convex loss such as the valley that is true. Elsewhere it may be a *local minimum*, from which every small step leads up although it is lower somewhere else; or worse. Put two weights in a row, the smallest network with two layers. The first makes $h = w_1 x$, the second guesses $w_2 h$. We normalize $x$ first, so that two parameters are enough and no bias is needed.
+# Where the gradient is zero, at a *stationary point*, the steps stop. One of our sources concludes that the parameters are then optimal. For a convex loss such as the valley that is true. Elsewhere it may be a *local minimum*, from which every small step leads up although it is lower somewhere else; or worse. Put two weights in a row, the smallest network with two layers. The first makes $h = w_1 x$, the second guesses $w_2 h$. We normalize $x$ first, so that two parameters are enough and no bias is needed.
 
 # %%
 x_norm = (x - x.mean()) / x.std()  # (M,), mean 0, standard deviation 1
@@ -224,7 +224,7 @@ assert value < 0.5 and w[0] > 0.01
 #
 # ## Momentum, written twice
 #
-# In the valley, gradient descent wastes its steps: on the steep axis it jumps back and forth, on the flat axis it creeps the same way again and again. A heavy ball would do better. It keeps its velocity, so that pushes in one direction add up, and pushes back and forth cancel. Polyak proposed this in 1964 {cite}`polyak1964some`; with a velocity, as one of our sources has it, it reads {cite}`sutskever2013importance`:
+# In the valley, gradient descent wastes its steps: on the steep axis it jumps back and forth, on the flat axis it creeps the same way again and again. A heavy ball would do better. It has *momentum*: it keeps its velocity, so that pushes in one direction add up, and pushes back and forth cancel. Polyak proposed this in 1964 {cite}`polyak1964some`; with a velocity, as one of our sources has it, it reads {cite}`sutskever2013importance`:
 #
 # $$ v \leftarrow \mu v - \eta \, \frac{\partial L}{\partial w}, \qquad w \leftarrow w + v . $$ (eq-classical-momentum)
 #
@@ -725,7 +725,7 @@ assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 #
 # ## 7,850 parameters, and noise
 #
-# Now the real thing: softmax regression on all ten digits, with the gradient $p - y$ of {ref}`chapter 4 <ch-softmax-regression>`. The exact gradient is a mean over 55,000 pictures. We could compute it, and take one step; or take 215 steps for about the same work, each with the gradient of 256 pictures. That is the *stochastic* in stochastic gradient descent.
+# Now the real thing: softmax regression on all ten digits, with the gradient $p - y$ of {ref}`chapter 4 <ch-softmax-regression>`. The exact gradient is a mean over 55,000 pictures. We could compute it, and take one step; or take 215 steps for about the same work, each with the gradient of 256 pictures. That is the *stochastic* in stochastic gradient descent, *SGD*.
 
 # %% tags=["hide-input"]
 import math

@@ -326,7 +326,7 @@ assert (scores[2:] - 2 * scores[1:-1] + scores[:-2]).abs().max() < 1e-3
 #
 # ## What hidden units look at
 #
-# Each hidden unit has 784 weights, one per pixel, so we can look at them as pictures. Here are the ten of the 256 that have the largest say: outgoing weights times the variation of their output from picture to picture.
+# Each *hidden unit* has 784 weights, one per pixel, so we can look at them as pictures. Here are the ten of the 256 that have the largest say: outgoing weights times the variation of their output from picture to picture.
 
 # %%
 with torch.no_grad():
@@ -398,7 +398,7 @@ check_solution("07.between", between_pictures)
 
 
 # %% [markdown]
-# To try other starts than PyTorch's we draw the weights ourselves, with He's standard deviation times a factor.
+# To try another *initialization* than PyTorch's we draw the weights ourselves, with He's standard deviation times a factor.
 
 
 # %%
@@ -647,7 +647,7 @@ figure.supylabel("digit", fontsize=11)
 plots.show(figure, "awake")
 
 # %% [markdown]
-# A white row in {numref}`fig-awake` is a digit that has fallen silent: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read 85 to 95 %, nearly as much as the corrected ones. (A silent 0 costs less than another silent digit; why, a table further down shows.)
+# A white row in {numref}`fig-awake` is a digit that has fallen silent, a *dead unit*: its score is zero for all of its own pictures. In every run some do, within the first steps, and some come back. Which do, and when, differs from seed to seed, and it is nearly all that differs: the runs in which all ten speak at the end read 85 to 95 %, nearly as much as the corrected ones. (A silent 0 costs less than another silent digit; why, a table further down shows.)
 #
 # ## Where nothing comes back
 #
@@ -894,7 +894,7 @@ check("07.frequency", answer)
 #
 # :::{exercise}
 # :label: ex-mlp-deep
-# (An evening.) Thirty layers. Build a network of 30 linear layers, 784 pixels, then 64 units in every hidden layer, and a ReLU between every two. Train it for 400 steps with `run_steps` and the tutorial's settings, from PyTorch's start and from He's. Then build a detour: a module that returns `x + layer(F.relu(x))`, so that `x` has a way around the layer. He and colleagues call this a *residual* connection {cite}`he2016deep`. Put 28 of them between a first and a last linear layer, keep PyTorch's start, and predict what 400 steps make of it.
+# (An evening.) Thirty layers. Build a network of 30 linear layers, 784 pixels, then 64 units in every hidden layer, and a ReLU between every two. Train it for 400 steps with `run_steps` and the tutorial's settings, from PyTorch's start and from He's. Then build a detour: a module that returns `x + layer(F.relu(x))`, so that `x` has a way around the layer. He and colleagues call this a *residual connection* {cite}`he2016deep`. Put 28 of them between a first and a last linear layer, keep PyTorch's start, and predict what 400 steps make of it.
 # :::
 
 # %%

@@ -210,7 +210,7 @@ plots.show(figure, "one window")
 #
 # ## All windows at once
 #
-# A layer has several filters, and its input may have several channels, for instance the maps of the layer before. A filter then has a square of weights for each input channel, and adds everything up:
+# A layer has several filters, and its input may have several *channels*, for instance the maps of the layer before. A filter then has a square of weights for each input channel, and adds everything up:
 #
 # $$ Z_{o,u,v} = b_o + \sum_{c} \sum_{i} \sum_{j} W_{o,c,i,j} \; X_{c,\,u+i,\,v+j} $$ (eq-convolution)
 #
@@ -260,7 +260,7 @@ print(np.allclose(conv2d(pair[None], W_few, np.zeros(4))[0], by_slides))
 assert np.allclose(conv2d(pair[None], W_few, np.zeros(4))[0], by_slides)
 
 # %% [markdown]
-# `stride` lets the window jump by more than one pixel, and `padding` puts zeros around the picture, so that it also fits over the edge. PyTorch's `nn.Conv2d` is this layer. Give it ten filters, and compare:
+# A *stride* lets the window jump by more than one pixel, and *padding* puts zeros around the picture, so that it also fits over the edge. PyTorch's `nn.Conv2d` is this layer. Give it ten filters, and compare:
 
 # %% tags=["nbval-check-output"]
 import torch.nn.functional as F

@@ -10,7 +10,7 @@
 # (ch-checkpoints)=
 # # 10. A run that survives: checkpoints
 #
-# `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights, and not a single bit of them differs (on a CPU; what GPUs do comes near the end). That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
+# `kill -9` sends a signal that no program can catch. The program saves nothing and says nothing; it ends in the middle of a line. On this page a network is trained by a program that is killed like this three times, and started again each time. Beside it the same network is trained in peace. At the end each has half a million weights, and not a single bit of them differs (on a CPU; what GPUs do comes near the end). It *resumes*, as one says. That takes less than you may think, and more than most programs do. One of the tutorials from which this course grew saves its network every 100 steps, and makes five mistakes with it. You will
 #
 # * forget one part of a run after the other, and measure how far the weights drift off,
 # * replace the memory of the random numbers by arithmetic,
@@ -109,7 +109,7 @@ def make_steps(run, first, last):
 
 
 # %% [markdown]
-# To compare two networks bit by bit we do not need to print them. SHA-256, which verified our files in {ref}`chapter 1 <ch-idx-data>`, boils all the bytes down to 64 hexadecimal digits. Change one bit of a weight, and about half of these 256 bits change.
+# To compare two networks bit by bit we do not need to print them. SHA-256, which verified our files in {ref}`chapter 1 <ch-idx-data>`, boils all the bytes down to 64 hexadecimal digits, a *fingerprint*. Change one bit of a weight, and about half of these 256 bits change.
 
 # %%
 import hashlib
@@ -342,7 +342,7 @@ if digits.is_mnist:
 # %% [markdown]
 # Step 100 lies in the second pass over the 6,000 digits, a few batches from its beginning. It does not matter. The number of the step says all: which pass, which batch, which random numbers.
 #
-# A checkpoint, then, must hold the weights, the state of the optimizer and of the scheduler, and the step. Two more things keep a reader of the file honest: what the run was (its settings and its seed), so that nobody resumes it as another, and what had been measured so far, so that the history has no hole.
+# A *checkpoint*, then, must hold the weights, the state of the optimizer and of the scheduler, and the step. Two more things keep a reader of the file honest: what the run was (its settings and its seed), so that nobody resumes it as another, and what had been measured so far, so that the history has no hole.
 #
 # Two things are *not* in these states, and nobody objects. An optimizer loads the states of its parameters by their place, even if it was told their names: change the order of the layers, and where the shapes agree the velocity of one goes to another. And a `LambdaLR` does not save its function: resume with another `NUM_STEPS`, and the learning rate falls otherwise. Both belong to what the run *was*.
 #
@@ -429,7 +429,7 @@ def write_safely(path, data):
 
 
 # %% [markdown]
-# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. No kill can show this: what a killed program has handed to the operating system is still written. Only a power cut tells, and we did not cut ours.
+# `os.fsync` waits until the disk has the bytes. Without it some systems rename first and write later, and a power cut leaves an empty file with the right name. No kill can show this: what a killed program has handed to the operating system is still written. Only a power cut tells, and we did not cut ours. A write that leaves the old file or the new one, and nothing between, is called *atomic*.
 #
 # Aim at `write_safely` in the same way. The child gets its source, writes as fast as it can, and is killed as soon as we see half a file.
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import itertools
 import math
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from mnist_course.exercises import in_data
 from mnist_course.exercises import judge as checks
 from mnist_course.training.augment import PAPER
 
@@ -106,3 +108,45 @@ def test_an_entry_says_what_is_right_and_what_slips_are_told(path, name, entry):
         assert np.asarray(value).dtype.kind in "iuf", f"{name}: {value!r} is no number"
     replies = [slip["reply"] for slip in entry["slips"]]
     assert all(isinstance(reply, str) and len(reply) > 10 for reply in replies)
+
+
+# Slips -------------------------------------------------------------------------------------------
+
+
+def _asleep(calls):
+    """Return every two of right answer and slips that no case of the judge tells apart."""
+    seen, apart = set(), set()
+    for expected, slips, rtol, atol in calls:
+        known = [("right", expected), *((reply, slip) for slip, reply in slips)]
+        known = [(reply, np.asarray(value, float)) for reply, value in known]
+        for (one, value), (other, again) in itertools.combinations(known, 2):
+            if one != other:
+                seen.add((one, other))
+                if value.shape != again.shape or not np.allclose(value, again, rtol, atol):
+                    apart.add((one, other))
+    return sorted(seen - apart)
+
+
+@pytest.mark.parametrize("name", checks.exercise_names())
+def test_no_slip_sleeps(name, monkeypatch):
+    """A slip that equals the right answer, or another slip, would be told the wrong reason."""
+    calls = []
+    for module in (importlib.import_module(f"mnist_course.exercises.ch{name[:2]}"), in_data):
+        for kind, atol in (("expect_number", 0.0), ("expect_array", 1e-6)):
+            expect = getattr(module, kind, None)
+            if expect is None:
+                continue
+
+            def noted(answer, expected, *, slips=(), expect=expect, atol=atol, **near):
+                calls.append((expected, slips, near.get("rtol", 1e-4), near.get("atol", atol)))
+                expect(answer, expected, slips=slips, **near)
+
+            monkeypatch.setattr(module, kind, noted)
+    answers = importlib.import_module(f"tests.answers.ch{name[:2]}")
+    assert checks.judge(name, answers.RIGHT[name][0]).status == checks.RIGHT
+    assert _asleep(calls) == []
+
+
+def test_a_sleeping_slip_is_found():
+    two = [(1.0, [(2.0, "twice")], 1e-4, 0), (3.0, [(6.0, "twice"), (3.00001, "near")], 1e-4, 0)]
+    assert _asleep(two) == [("right", "near")]

@@ -37,3 +37,23 @@ def test_the_readme_numbers_them_as_their_files_do():
     rows = re.findall(r"^\| (\d+) \| \[(\d\d)_", (ROOT / "README.md").read_text(), re.M)
     assert [int(number) for number, _ in rows] == [int(name) for _, name in rows]
     assert len(rows) == len(CHAPTERS)
+
+
+def glossary():
+    """Return each word of the glossary with the number of the chapter that its entry names."""
+    text = (ROOT / "book" / "glossary.md").read_text()
+    entries = re.findall(r"^([^\s`#][^\n]*)\n(?:[^\s`#].*\n)*  (.*)$", text, re.M)
+    return {word: re.findall(r"Chapter (\d+) <", what) for word, what in entries}
+
+
+@pytest.mark.parametrize("word", glossary())
+def test_a_word_of_the_glossary_stands_out_in_the_chapter_that_it_names(word):
+    numbers = glossary()[word]
+    if word == "practice set":  # the only one that belongs to no chapter
+        assert numbers == []
+        return
+    (number,) = numbers
+    (name,) = (name for name in CHAPTERS if name.startswith(f"{int(number):02d}_"))
+    text = (ROOT / "notebooks" / f"{name}.py").read_text()
+    said = re.escape(word).replace(r"\ ", r"[\s_]+")
+    assert re.search(rf"[*`][^*`\n]*?{said}[^*`\n]*?[*`]", text, re.I), f"{word} is not marked"

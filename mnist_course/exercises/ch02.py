@@ -124,8 +124,7 @@ def invert(answer: Any) -> None:
         right,
         rtol=0.01,
         slips=[
-            (condition(x), "this is the condition number without inverting"),
-            (condition(-x), "1 - x, not -x: the mean is what changes the valley"),
+            (condition(x), "this is the condition number of x, and of -x; 1 - x inverts a picture"),
             (condition(255 * (1 - x)), "invert the pixels from 0 to 1, not the bytes"),
             (1 / right, "the largest curvature is divided by the smallest, not the reverse"),
             (1.0, "the inverted pixels are not to be normalized yet"),

@@ -92,6 +92,12 @@ def _worst_only(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _with_right_class(worst.astype(float), labels)
 
 
+def _squared_without_max(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the slip of squaring negative gaps, too."""
+    right = scores[np.arange(len(labels)), labels][:, None]
+    return _with_right_class(2 * (scores - right + 1), labels)
+
+
 def _squared_with_itself(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the slip of leaving the right class, whose gap is 1, in its own sum."""
     wrong = _squared(scores, labels)
@@ -115,6 +121,10 @@ def squared(answer: Any) -> None:
         {
             "the 2 of the derivative of a square is missing": lambda z, y: _squared(z, y) / 2,
             "this is the gradient of the plain hinge loss": hinge_loss_gradient,
+            "that is twice the plain gradient; a square keeps its gap as a factor": (
+                lambda z, y: 2 * hinge_loss_gradient(z, y)
+            ),
+            "the max is missing: a gap below 0 costs nothing": _squared_without_max,
             "the right class has a gradient as well: minus the sum of the others": lambda z, y: (
                 2 * _gaps(z, y) / len(y)
             ),

@@ -9,6 +9,7 @@ from mnist_course.by_hand.network import numerical_gradient
 from mnist_course.exercises.expect import as_array, call, expect_array, expect_number
 from mnist_course.exercises.in_data import in_data
 from mnist_course.exercises.judge import Wrong, exercise
+from mnist_course.time_limit import TooLong
 
 
 @exercise("05.layer")
@@ -59,6 +60,8 @@ def tanh(answer: Any) -> None:
             (da * (1 - h**2), "the slope is 1 - a², with a = tanh h, not with h"),
             (da * (1 - a), "the square is missing: 1 - a²"),
             (da * a, "that hands on da times a; the slope of tanh is 1 - a²"),
+            (da * (1 - np.tanh(a) ** 2), "tanh was taken twice: what forward kept is a already"),
+            (-da * (1 - a**2), "the sign is turned: 1 - a², not a² - 1"),
         ]
         try:
             got = call(layer.backward, da)
@@ -156,6 +159,30 @@ def value(answer: Any) -> None:
     da, db = _TANGLED
     leaves = {"a": (a, da), "b": (b, db)}
     _expect_gradients("values that are used again and again", leaves, hint=complete)
+    _expect_one_walk(build(1.0)[0])
+
+
+def _expect_one_walk(x: Any) -> None:
+    """Differentiate 40 doublings: 40 sums, and 2**40 roads through them."""
+
+    def double() -> Any:
+        total = x
+        for _ in range(40):
+            total = total + total
+        return total
+
+    total = call(double)
+    try:
+        call(lambda: (total.backward(), True)[1], seconds=2)
+    except Wrong as wrong:
+        if isinstance(wrong.__cause__, TooLong):
+            raise Wrong(
+                "right, but it walks every road by itself. Through x = x + x, 40 times over, there "
+                "are 2**40 of them. To collect at each value first, and walk on once, is what "
+                "backpropagation saves"
+            ) from None
+        raise
+    _expect_gradients("x doubled 40 times", {"x": (x, 2.0**40)})
 
 
 def _tangle(a: Any, b: Any) -> Any:

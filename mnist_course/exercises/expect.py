@@ -188,10 +188,10 @@ def call(function: Any, *args: Any, seconds: float = SECONDS) -> Any:
     copies = [a.copy() if isinstance(a, np.ndarray) else _clone(a) for a in args]
     try:
         result = call_within(seconds, function, *copies)
-    except TooLong:
+    except TooLong as late:
         raise Wrong(
             f"your function did not come back within {seconds:g} s: an endless loop?"
-        ) from None
+        ) from late
     if result is None:
         raise Wrong("your function returned None: did you forget the return?")
     if result is ...:

@@ -7,6 +7,14 @@ import torch.nn.functional as F
 from mnist_course.data import load_data
 
 
+def _squared_without_max(z, y):
+    rows = np.arange(len(y))
+    terms = 2 * (z - z[rows, y][:, None] + 1) / len(y)
+    terms[rows, y] = 0
+    terms[rows, y] = -terms.sum(axis=1)
+    return terms
+
+
 def _squared(scores, labels, factor=2, right=True, mean=True, sign=1, itself=False, count=0):
     rows = np.arange(len(labels))
     gaps = scores - scores[rows, labels][:, None] + 1
@@ -90,7 +98,7 @@ RIGHT = {
         torch.tensor([[2, 0.5, -0.5]]),
     ],
     "03.frog": [12.9, 6.3 + 6.6, np.float32(12.9)],
-    "03.hand": [1.6, np.float32(1.6), torch.tensor(1.6), [1.6]],
+    "03.hand": [1.7, np.float32(1.7), torch.tensor(1.7), [1.7]],
     "03.zeros": [999, 999.0, np.int64(999), torch.tensor([999.0])],
     "03.decay": [0.02, np.float32(0.02), torch.tensor(0.02)],
     "03.ten": ["b", " B ", "(b)", "'b'"],
@@ -126,7 +134,7 @@ WRONG = {
         2,
     ],
     "03.frog": [10.9, 13.9, 0, 0.5, 6.6, 6.3, 6.45, "12.9"],
-    "03.hand": [2.6, 0.2, 1.3, 1.2, 1.6 / 3, 0.4, 4.7, 1.6001 + 0.1, float("nan"), [1.2, 0.4]],
+    "03.hand": [2.7, 0.3, 1.4, 1.3, 1.7 / 3, 0.425, 4.6, 1.85, 1.8, float("nan"), [1.3, 0.4]],
     "03.zeros": [0, 1, 1000, 0.999, 9, np.log(1000), 998, True, float("inf")],
     "03.decay": [0.01, 0.005, 0.1, 0.0001, 0.04, "0.02"],
     "03.ten": ["a", "c", "(a)", "d", "", "10", 2, np.zeros(10)],
@@ -153,6 +161,8 @@ WRONG = {
         lambda z, y: _squared(z, y, count=1),
         lambda z, y: _squared(z, y, count=2),
         lambda z, y: _squared(z, y).sum(),
+        lambda z, y: 2 * _hinge(z, y),
+        _squared_without_max,
         lambda z, y: np.full_like(z, np.nan),
         lambda z, y: _squared(z, y)[:, :1],
     ],
