@@ -125,6 +125,16 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
 @click.option("--device", help="Instead of the one in MNIST_COURSE_DEVICE, or of the best.")
 @click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Of the layers; default: what recipe and hardware are made for.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Digits per step, of all processes; default: the recipe's. The learning rate stays.",
+)
+@click.option(
     "--valid", type=click.IntRange(min=0), default=0, help="Training digits to set aside."
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep the run in FILE, so that it survives.")
@@ -137,6 +147,8 @@ def train(
     epochs: int | None,
     seed: int,
     device: str | None,
+    dtype: str | None,
+    batch_size: int | None,
     valid: int,
     checkpoint: str | None,
     resume: bool,
@@ -148,36 +160,46 @@ def train(
     and measured, to choose by, and the test digits are left alone. With --checkpoint the run may
     be interrupted at any moment, even by a power cut. The same command with --resume goes on from
     there, and ends with the same weights to the last bit.
-    """
+
+    \b
+    Several processes share the work, here two:
+      torchrun --standalone --nproc-per-node 2 -m mnist_course train --model cnn
+    """  # noqa: D301 - click wants the escape itself
     if resume and not checkpoint:
         raise click.UsageError("--resume needs --checkpoint FILE")
     from mnist_course.data import load_data
     from mnist_course.device import VARIABLE, describe, pick_device
-    from mnist_course.training import recipes
+    from mnist_course.training import parallel, recipes
 
     if device:
         os.environ[VARIABLE] = device
-    digits = load_data()
-    say(f"{describe(pick_device())}, seed {seed}, {digits.source}")
-    try:
-        trained = recipes.train(
-            model,
-            num_epochs=epochs,
-            seed=seed,
-            num_valid=valid,
-            digits=digits,
-            checkpoint=checkpoint,
-            save_every=save_every if checkpoint else None,
-            resume=resume,
-        )
-    except KeyboardInterrupt as interrupt:
-        hint = "add --resume to the same command to go on" if checkpoint else "nothing was kept"
-        click.echo(f"{str(interrupt) or 'stopped'}; {hint}.", err=True)
-        sys.exit(130)
-    if trained.test:
-        say(f"test accuracy {100 * trained.test.accuracy:.2f} %")
-    else:
-        say(f"validation accuracy {100 * trained.history['valid_accuracy'][-1]:.2f} %")
+    with parallel.joined(pick_device) as team:
+        digits = load_data()
+        several = f", {team.size} processes" if team.size > 1 else ""
+        say(f"{describe(team.device)}{several}, seed {seed}, {digits.source}")
+        try:
+            trained = recipes.train(
+                model,
+                num_epochs=epochs,
+                seed=seed,
+                num_valid=valid,
+                digits=digits,
+                checkpoint=checkpoint,
+                save_every=save_every if checkpoint else None,
+                resume=resume,
+                batch_size=batch_size,
+                dtype=dtype,
+                team=team,
+            )
+        except KeyboardInterrupt as interrupt:
+            hint = "add --resume to the same command to go on" if checkpoint else "nothing was kept"
+            if team.leads:
+                click.echo(f"{str(interrupt) or 'stopped'}; {hint}.", err=True)
+            sys.exit(130)
+        if trained.test:
+            say(f"test accuracy {100 * trained.test.accuracy:.2f} %")
+        else:
+            say(f"validation accuracy {100 * trained.history['valid_accuracy'][-1]:.2f} %")
 
 
 @main.command()

@@ -104,7 +104,7 @@ def set_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def seed_step(seed: int, step: int) -> None:
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Seed everything random in one step of training, as a function of the run and the step.
 
     Whoever repeats step 1,234 of run 7 draws the same numbers again, whatever was drawn before:
@@ -116,8 +116,11 @@ def seed_step(seed: int, step: int) -> None:
         The run's seed, 0 or more.
     step : int
         Number of the step, from 0.
+    rank : int
+        Number of the process, where several make the step: each changes its pictures in its way.
     """
-    drawn = int(np.random.SeedSequence((seed, step)).generate_state(1)[0])  # 32 bits
+    names = (seed, step, rank) if rank else (seed, step)
+    drawn = int(np.random.SeedSequence(names).generate_state(1)[0])  # 32 bits
     random.seed(drawn)
     np.random.seed(drawn)
     torch.default_generator.manual_seed(drawn)  # torch.manual_seed takes a hundred times as long

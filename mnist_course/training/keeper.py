@@ -55,6 +55,8 @@ class Keeper:
         Save after so many steps; None leaves it to the caller.
     conditions : dict, optional
         More of what the last bits depend on, such as the number of workers that load data.
+    writes : bool
+        False where another process of the team writes the file, and this one only reads it.
     """
 
     def __init__(
@@ -64,11 +66,12 @@ class Keeper:
         about: Mapping[str, Any],
         every: int | None = None,
         conditions: Mapping[str, Any] | None = None,
+        writes: bool = True,
     ) -> None:
         if every is not None and every < 1:
             raise ValueError(f"save_every={every}: at least one step lies between two checkpoints.")
         self.path, self.parts, self.about, self.every = Path(path), parts, dict(about), every
-        self.conditions = dict(conditions or {})
+        self.conditions, self.writes = dict(conditions or {}), writes
         self._interrupted = False
         self._handler: Any = None
 
@@ -95,6 +98,8 @@ class Keeper:
         previous = previous_of(self.path)
         if self.path.exists() and resume:
             return self._resume()
+        if not self.writes:
+            return None
         if self.path.exists() or self.path.is_symlink():
             raise CheckpointError(
                 f"{self.path} exists, and is not overwritten. To go on with that run, resume it; "
@@ -109,11 +114,11 @@ class Keeper:
         return None
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; all processes of a team take part, and one of them writes."""
         content = {"about": self.about, "made_with": self._made_with()}
-        save_checkpoint(
-            self.path, content | {name: part.state_dict() for name, part in self.parts.items()}
-        )
+        content |= {name: part.state_dict() for name, part in self.parts.items()}
+        if self.writes:
+            save_checkpoint(self.path, content)
 
     def after_step(self, step: int) -> None:
         """Save if it is time to, or if somebody pressed Ctrl-C.

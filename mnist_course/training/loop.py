@@ -23,6 +23,7 @@ from mnist_course.training import guards
 from mnist_course.training.history import BatchSource, Epoch, Evaluation, History, Loss, Tally
 from mnist_course.training.keeper import HasState, Keeper
 from mnist_course.training.measure import evaluate
+from mnist_course.training.parallel import ALONE, Team
 from mnist_course.training.settings import refuse_inexact, seed_generators, settings_of
 
 LARGEST_GROWTH = 100.0  # lr=0.5 makes a linear model jump to twenty times its first loss, and learn
@@ -45,6 +46,7 @@ def fit(
     save_every: int | None = None,
     resume: bool = False,
     about: Mapping[str, Any] | None = None,
+    team: Team = ALONE,
 ) -> History:
     """Train ``model`` in place and return what was measured after every epoch.
 
@@ -86,6 +88,10 @@ def fit(
     about : mapping, optional
         What else the run depends on (plain values); a checkpoint with another ``about`` is not
         resumed.
+    team : Team
+        The processes that train together, see `parallel.joined`. Each sees its part of every batch
+        and of the validation data; ``batch_size`` is that of all. Process 0 saves. Ctrl-C does not
+        wait then: the run goes on from the last checkpoint.
 
     Returns
     -------
@@ -103,20 +109,22 @@ def fit(
     CheckpointError, SaveError
         If the checkpoint cannot be resumed, or cannot be written.
     """
-    run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed)
+    run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed, team)
+    parts = run.divide(train_batches)
+    valid_parts = run.divide(valid_batches) if valid_batches is not None else None
     if checkpoint is not None:
         settings = {**(about or {}), **settings_of(run, train_batches, num_epochs)}
         _open(run, run.keep_in(checkpoint, settings, train_batches, save_every), resume, log)
     elif resume or save_every:
         raise UsageError("resume and save_every need the name of a file: checkpoint=...")
     with (
-        run.keeper or contextlib.nullcontext(),
+        run.keeper if run.keeper and team.size == 1 else contextlib.nullcontext(),
         repeatable() if run.seed is not None else contextlib.nullcontext(),
     ):
         while len(run.history) < num_epochs:
             description = f"epoch {len(run.history) + 1}/{num_epochs}"
-            measured = run.make_pass(train_batches, description)
-            valid = run.validate(valid_batches) if valid_batches is not None else None
+            measured = run.make_pass(parts, description)
+            valid = run.validate(valid_parts) if valid_parts is not None else None
             epoch = run.finish_epoch(measured, valid)
             if log:
                 log(str(epoch))
@@ -136,10 +144,18 @@ class _Run:
     augment: Callable[[torch.Tensor], torch.Tensor] | None
     half: torch.dtype | None
     seed: int | None = None
+    team: Team = ALONE
     keeper: Keeper | None = None
     history: History = field(default_factory=History)
     tally: Tally = field(default_factory=Tally)  # of the pass that is not finished yet
     step: int = 0  # how many steps the run has made
+
+    def __post_init__(self) -> None:
+        self.computes = self.team.wrap(self.model)
+
+    def divide(self, batches: BatchSource) -> BatchSource:
+        """Return this process's part of some batches."""
+        return self.team.part_of(batches) if isinstance(batches, Batches) else batches
 
     def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
         """Train on every batch that this pass has not been trained on yet."""
@@ -166,7 +182,8 @@ class _Run:
             self.tally.seconds = time.perf_counter() - begun
             if self.keeper:
                 self.keeper.after_step(self.step)
-        measured = self.tally.result()  # on a GPU this waits for the last step
+        # On a GPU this waits for the last step.
+        measured = self.team.summed(self.tally).result()
         self.tally.seconds = time.perf_counter() - begun
         self.check_loss(measured.loss, f"by step {self.tally.num_batches}")
         return measured
@@ -176,7 +193,7 @@ class _Run:
         number = self.tally.num_batches
         guards.check_rates(self.optimizer, self.scheduler)
         changed = self.augment(X) if self.augment else X
-        logits = guards.compute(self.model, changed, self.half)  # (B, K)
+        logits = guards.compute(self.computes, changed, self.half)  # (B, K)
         guards.check_logits(logits, y, unchecked)
         loss = self.loss_fn(logits, y)  # ()
         if self.step == 0:
@@ -190,7 +207,7 @@ class _Run:
                 guards.check_batch(X, y)  # before the learning rate is blamed
             self.check_loss(value, f"by step {number + 1}")
         self.optimizer.zero_grad()
-        loss.backward()
+        self.team.weigh(loss, len(y)).backward()
         self.optimizer.step()
         if self.scheduler:
             self.scheduler.step()
@@ -200,7 +217,9 @@ class _Run:
     def validate(self, batches: BatchSource) -> Evaluation:
         """Measure the model after a pass, whose last step may be the one that ruined it."""
         self._seed(self.step, batches)
-        measured = evaluate(self.model, batches, loss_fn=self.loss_fn, half=self.half)
+        self.team.share_buffers(self.model)
+        part = evaluate(self.model, batches, loss_fn=self.loss_fn, half=self.half)
+        measured = self.team.pool(part)
         self.check_loss(measured.loss, "in validation", limit=math.inf)
         return measured
 
@@ -243,20 +262,23 @@ class _Run:
         parts: dict[str, HasState] = {"model": self.model, "optimizer": self.optimizer, "run": self}
         if self.scheduler:
             parts["scheduler"] = self.scheduler
-        workers = {"workers": getattr(batches, "num_workers", 0)}
-        self.keeper = Keeper(path, parts, settings, save_every, conditions=workers)
+        people = {"workers": getattr(batches, "num_workers", 0), "processes": self.team.size}
+        self.keeper = Keeper(path, parts, settings, save_every, people, self.team.leads)
         return self.keeper
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the run stands, for a checkpoint."""
         rows = [asdict(epoch) for epoch in self.history.epochs]
-        return {"step": self.step, "history": rows, "tally": dict(vars(self.tally))}
+        tally = dict(vars(self.team.summed(self.tally)))
+        return {"step": self.step, "history": rows, "tally": tally}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Stand where a checkpoint says."""
         self.step = state["step"]
         self.history.epochs[:] = [Epoch(**row) for row in state["history"]]
         vars(self.tally).update(state["tally"])
+        if not self.team.leads:  # the sums are those of all, and count once
+            self.tally.loss, self.tally.hits, self.tally.num_examples = 0.0, 0, 0
 
     def _draw(self, batches: BatchSource) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the batches that are left of this pass, each drawn with the seed of its step."""
@@ -279,14 +301,15 @@ class _Run:
     def _seed(self, step: int, batches: BatchSource | None = None) -> None:
         """Make the random numbers that follow a function of the run and the step."""
         if self.seed is not None:
-            seed_step(self.seed, step)
+            seed_step(self.seed, step, self.team.rank)
             if batches is not None:
                 seed_generators(batches, torch.initial_seed())
 
 
 def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | None) -> None:
     """Begin the file in which a run is kept, or let the run take over what the file holds."""
-    warning = keeper.open(resume)
+    warning = run.team.in_turn(lambda: keeper.open(resume))
+    run.team.agree({"step to begin with": run.step})
     if warning:
         (log or say)(warning)
     if log and resume:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from mnist_course import __version__
 from mnist_course.data import Batches, Digits, load_data, split_train_valid, to_tensors
 from mnist_course.device import half_precision, pick_device, set_seed
 from mnist_course.errors import UsageError
@@ -21,6 +22,8 @@ from mnist_course.training.augment import Chain, Elastic, Ink, RandomAffine, Str
 from mnist_course.training.history import Evaluation, History, TrainingError
 from mnist_course.training.loop import fit
 from mnist_course.training.measure import evaluate
+from mnist_course.training.parallel import Team
+from mnist_course.training.settings import digest
 
 Parameters = Iterable[nn.Parameter]
 
@@ -234,6 +237,9 @@ def train(
     checkpoint: str | Path | None = None,
     save_every: int | None = None,
     resume: bool = False,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    team: Team | None = None,
 ) -> Trained:
     """Train a network of the course by its recipe.
 
@@ -254,6 +260,14 @@ def train(
         Gets one line per epoch; None keeps quiet.
     checkpoint, save_every, resume
         As for `training.fit`.
+    batch_size : int, optional
+        Examples per step, of all processes together; the recipe's number if None. The learning
+        rate stays as it is.
+    dtype : str, optional
+        ``"float32"`` or ``"bfloat16"`` for the layers; None is what the recipe and the hardware
+        are made for.
+    team : Team, optional
+        The processes that train together, and where, see `parallel.joined`.
 
     Returns
     -------
@@ -265,22 +279,31 @@ def train(
     KeyError
         If there is no such recipe.
     ValueError
-        If ``num_epochs`` is below 1, or ``num_valid`` leaves nothing to train on.
+        If ``num_epochs`` or ``batch_size`` is below 1, ``dtype`` is unknown, or ``num_valid``
+        leaves nothing to train on.
     DataError, TrainingError, CheckpointError, SaveError
         As `data.load_data` and `training.fit`.
     """
     if num_epochs is not None and num_epochs < 1:
         raise UsageError(f"num_epochs={num_epochs}: a run makes at least one pass over the data.")
-    recipe, device = RECIPES[name], pick_device()
+    team = team or Team(device=pick_device())
+    recipe, device = RECIPES[name], team.device
+    if batch_size is not None:
+        recipe = replace(recipe, batch_size=batch_size)
     digits = digits or load_data()
     num_epochs = num_epochs or recipe.num_epochs
-    half = half_precision(device) if recipe.half else None
+    half = _half(recipe, device, dtype)
     set_seed(seed)
     # The layout in which convolutions are quickest; it changes no value.
     model = recipe.model().to(device).to(memory_format=torch.channels_last)
     optimizer = recipe.optimizer(model.parameters())
     train_batches, other_batches = _batches(recipe, digits, num_valid, seed, device)
     settings = {"recipe": name, "num_epochs": num_epochs, "num_valid": num_valid}
+    if team.size > 1:
+        arrays = [digits.train_images, digits.train_labels, digits.test_images, digits.test_labels]
+        more = {"batch size": recipe.batch_size, "dtype": str(half), "seed": seed}
+        more |= {"the course's version": __version__, "torch": str(torch.__version__)}
+        team.agree({**settings, **more, "digits with the SHA-256": digest(arrays)})
     history = fit(
         model,
         optimizer,
@@ -296,8 +319,21 @@ def train(
         save_every=save_every,
         resume=resume,
         about={**settings, "data": digits.source},
+        team=team,
     )
-    return Trained(model, history, None if num_valid else evaluate(model, other_batches, half=half))
+    if num_valid:
+        return Trained(model, history, None)
+    return Trained(model, history, evaluate(model, other_batches, half=half))
+
+
+def _half(recipe: Recipe, device: torch.device, dtype: str | None) -> torch.dtype | None:
+    """Return the 16-bit type for the layers, if any, from what was asked for."""
+    if dtype is None:
+        return half_precision(device) if recipe.half else None
+    known = {"float32": None, "bfloat16": torch.bfloat16}
+    if dtype not in known:
+        raise UsageError(f"dtype={dtype}: expected one of {', '.join(known)}.")
+    return known[dtype]
 
 
 def _batches(

@@ -136,7 +136,7 @@ def _order_of(batches: BatchSource) -> str:
 def _show(thing: Any) -> str:
     """Name an object with what it holds; long things by the beginning of their SHA-256."""
     shown = [
-        f"{name}={value!r}" if type(value) in PLAIN else f"{name}={_digest(value)}"
+        f"{name}={value!r}" if type(value) in PLAIN else f"{name}={digest(value)}"
         for name, value in getattr(thing, "__dict__", {}).items()
         if isinstance(value, (*PLAIN, list, tuple, torch.Tensor, np.ndarray))
         and name != "data_source"
@@ -148,22 +148,33 @@ def _ends_of(batches: Any, seed: int) -> str | None:
     """Return a digest of the first and the last examples, and of all labels that lie at hand."""
     if isinstance(batches, Batches):
         size = batches.batch_size
-        return _digest([batches.X[:size], batches.X[-size:], batches.y])
+        return digest([batches.X[:size], batches.X[-size:], batches.y])
     if isinstance(batches, Sequence) and batches:
-        return _digest([batches[0], batches[-1]])
+        return digest([batches[0], batches[-1]])
     try:
         items = copy.copy(batches.dataset)  # what it opens or counts is not passed on to workers
         ends = {*range(NUM_ITEMS), *range(len(items) - NUM_ITEMS, len(items))}
         seed_generators(batches, seed)
         seed_step(seed, 0)  # items may be changed at random
-        return _digest([items[i] for i in sorted(ends) if 0 <= i < len(items)])
+        return digest([items[i] for i in sorted(ends) if 0 <= i < len(items)])
     except (AttributeError, TypeError, KeyError, IndexError, NotImplementedError):
         return None  # it does not come item by item
 
 
-def _digest(value: Any) -> str:
-    """Return the beginning of the SHA-256 of tensors, arrays and plain values, nested or not."""
-    digest = hashlib.sha256()
+def digest(value: Any) -> str:
+    """Return the beginning of the SHA-256 of tensors, arrays and plain values, nested or not.
+
+    Parameters
+    ----------
+    value : object
+        The same value has the same digest in every process.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal digits.
+    """
+    sha256 = hashlib.sha256()
 
     def add(value: Any) -> None:
         if isinstance(value, torch.Tensor):
@@ -172,12 +183,12 @@ def _digest(value: Any) -> str:
             for part in value:
                 add(part)
         elif hasattr(value, "tobytes"):  # arrays and pictures
-            digest.update(value.tobytes())
+            sha256.update(value.tobytes())
         elif isinstance(value, PLAIN):
-            digest.update(repr(value).encode())
+            sha256.update(repr(value).encode())
 
     add(value)
-    return digest.hexdigest()[:12]
+    return sha256.hexdigest()[:12]
 
 
 def _name(thing: Any) -> str | None:
