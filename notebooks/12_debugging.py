@@ -956,7 +956,7 @@ summary()
 # * You look in the order of causes: data, output and loss, gradients and steps, measurement. The learning rate comes late.
 # * You can have a PyTorch classifier with one row of scores per example examined, on the command line too, and you know what an examination cannot show.
 #
-# It all began with sixteen bytes of a file. You can now train a network that reads digits, measure it without fooling yourself, and say what to look at when it does not learn. {ref}`What you have built, and where next <next>` closes the course.
+# It all began with sixteen bytes of a file. You can now train a network that reads digits, measure it without fooling yourself, and say what to look at when it does not learn. Next: it learns, and takes its time. {ref}`Where do the seconds go <ch-faster>`, and which of them can be had back?
 
 # %% [markdown]
 # ## Solutions

@@ -110,8 +110,7 @@ def fit(
         If the checkpoint cannot be resumed, or cannot be written.
     """
     run = _Run(model, optimizer, loss_fn, scheduler, augment, half, seed, team)
-    parts = run.divide(train_batches)
-    valid_parts = run.divide(valid_batches) if valid_batches is not None else None
+    parts, valid_parts = _divide(team, train_batches, valid_batches)
     if checkpoint is not None:
         settings = {**(about or {}), **settings_of(run, train_batches, num_epochs)}
         _open(run, run.keep_in(checkpoint, settings, train_batches, save_every), resume, log)
@@ -152,10 +151,6 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.computes = self.team.wrap(self.model)
-
-    def divide(self, batches: BatchSource) -> BatchSource:
-        """Return this process's part of some batches."""
-        return self.team.part_of(batches) if isinstance(batches, Batches) else batches
 
     def make_pass(self, batches: BatchSource, description: str) -> Evaluation:
         """Train on every batch that this pass has not been trained on yet."""
@@ -304,6 +299,17 @@ class _Run:
             seed_step(self.seed, step, self.team.rank)
             if batches is not None:
                 seed_generators(batches, torch.initial_seed())
+
+
+def _divide(
+    team: Team, train: BatchSource, valid: BatchSource | None
+) -> tuple[BatchSource, BatchSource | None]:
+    """Return this process's part; who brings a DataLoader divides it with a sampler."""
+    if isinstance(train, Batches):
+        train = team.part_of(train)
+    if isinstance(valid, Batches):
+        valid = team.part_of(valid, every=False)
+    return train, valid
 
 
 def _open(run: _Run, keeper: Keeper, resume: bool, log: Callable[[str], None] | None) -> None:

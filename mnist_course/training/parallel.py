@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from mnist_course.data import Batches
@@ -74,13 +75,15 @@ class Team:
         on_gpu = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=on_gpu)
 
-    def part_of(self, batches: Batches) -> Batches:
+    def part_of(self, batches: Batches, *, every: bool = True) -> Batches:
         """Return batches of which this process sees its part only.
 
         Parameters
         ----------
         batches : Batches
             The same in all processes.
+        every : bool
+            Whether each process must get something of each batch, as for a step that all make.
 
         Returns
         -------
@@ -90,12 +93,12 @@ class Team:
         Raises
         ------
         UsageError
-            If some batch has fewer examples than there are processes.
+            If some batch has fewer examples than there are processes, and ``every`` is asked for.
         """
         if self.size == 1:
             return batches
         last = batches.num_examples % batches.batch_size or batches.batch_size
-        if min(last, batches.batch_size) < self.size:
+        if every and min(last, batches.batch_size) < self.size:
             raise UsageError(
                 f"a batch of {min(last, batches.batch_size)} cannot be divided among {self.size} "
                 f"processes: choose another batch size than {batches.batch_size}."
@@ -119,7 +122,7 @@ class Team:
         """
         if self.size == 1:
             return loss
-        total = torch.tensor(float(num_examples), device=loss.device)
+        total = torch.tensor(num_examples, dtype=loss.dtype, device=loss.device)
         dist.all_reduce(total)
         return loss * (num_examples * self.size / total)
 
@@ -155,7 +158,7 @@ class Team:
         Tally
             The tally itself, if there is one process only.
         """
-        if self.size == 1:
+        if self.size == 1 or tally.num_batches == 0:  # of which all have had as many
             return tally
         whole = copy.copy(tally)
         loss, hits, total = self._total(float(tally.loss), int(tally.hits), tally.num_examples)
@@ -244,7 +247,8 @@ class _Part(Batches):
         for X, y in super().one_pass(epoch, start):
             n = len(y)
             mine = slice(n * rank // size, n * (rank + 1) // size)
-            yield X[mine], y[mine]
+            if mine.start < mine.stop:
+                yield X[mine], y[mine]
 
 
 def started_by_torchrun() -> bool:
@@ -315,17 +319,26 @@ def _num_local() -> int:
 
 
 def _meet(team: Team) -> None:
-    """Open the channel between the processes."""
+    """Open the channel between the processes, under a name that no earlier start has used.
+
+    The store of torchrun outlives a restart, and so do the addresses of processes that have died.
+    """
     backend = BACKENDS.get(team.device.type, "gloo")
     try:
-        dist.init_process_group(backend, timeout=WAIT)
+        store, rank, size = next(rendezvous("env://", timeout=WAIT))
+        own = dist.PrefixStore(f"start {_start()}", store)
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=WAIT)
     except (dist.DistError, RuntimeError, ValueError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        reason = str(error).splitlines()[0]
         raise TeamError(
-            f"the {team.size} processes do not meet at {where} ({reason}). Look whether all were "
-            "started, and whether the port is free; then start again."
+            f"the {team.size} processes do not meet at {where} ({str(error).splitlines()[0]}). "
+            "Look whether all were started, and whether the port is free; then start again."
         ) from None
+
+
+def _start() -> str:
+    """Return the number of this start, from 0: torchrun starts all anew when one has died."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
 
 
 @contextlib.contextmanager
@@ -335,8 +348,8 @@ def _told_once(rank: int) -> Iterator[None]:
         yield
     except Exception as error:
         told = as_course_error(error)
-        if told is None and isinstance(error, dist.DistError | RuntimeError) and _lost(error):
-            sys.exit(1)  # another process has ended, and has said why
+        if told is None and _lost(error):  # who was the first has usually said why
+            told = TeamError(f"another process has ended, or has not answered for {WAIT.seconds} s")
         if told is None:
             raise
         if _first_to_tell():
@@ -346,8 +359,9 @@ def _told_once(rank: int) -> Iterator[None]:
 
 def _lost(error: Exception) -> bool:
     """Return whether an error says that another process is gone."""
-    signs = ("closed by peer", "reset by peer", "gloo", "nccl", "broken pipe", "socket")
-    return any(sign in str(error).lower() for sign in signs)
+    signs = ("closed by peer", "reset by peer", "gloo", "nccl", "broken pipe", "timed out")
+    known = isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in signs)
+    return known or isinstance(error, dist.DistError)
 
 
 def _first_to_tell() -> bool:
@@ -357,6 +371,6 @@ def _first_to_tell() -> bool:
             os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False,
             timeout=timedelta(seconds=2),
         )  # fmt: skip
-        return store.add(f"told {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", 1) == 1
+        return store.add(f"told {_start()}", 1) == 1
     except (dist.DistError, RuntimeError, ValueError):
         return True  # nobody can be asked: rather twice than not at all
