@@ -1,0 +1,1 @@
+"""What is measured; each is run as ``python -m benchmarks.NAME``."""
