@@ -23,7 +23,7 @@ import gzip
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,6 +31,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from torch import nn
 from torchvision import datasets
 
 from benchmarks.floor import floor_row, rates
@@ -56,6 +57,12 @@ from mnist_course.speed import STORED, format_speed, load_speed
 from mnist_course.training.recipes import RECIPES, train
 
 Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+Settings = tuple[float, int]  # how much of its usual share a turn takes, and how many rounds
+
+NAMES = ("reading", *PROGRAMS, "S3", "floor")  # in this order: each uses those before it
+TABLES = ("same_work", "same_accuracy", "reading", "rates", "floor")
+ORDER = (*PROGRAMS, "S3", *dict.fromkeys(program.quick for program in PROGRAMS.values()))
 
 
 def take_turns(
@@ -114,14 +121,13 @@ def in_numpy(digits: Digits, reading_s: tuple[float, float]) -> tuple[Row, Row]:
         "epochs": 1,
         "accuracy": reached["source"],
         "source_cpu_s": found["source_cpu_s"] + reading_s[0],
-        "recipe": "batches of 100",
+        "recipe": "in numpy",
         "passes": 1,
         "our_accuracy": reached["ours"],
         "ours_cpu_s": found["ours_cpu_s"] + reading_s[1],
     }
     what = "784-200-10, one by one; ours: 100"
-    row = {"program": "S3", "what": what, "threads": 1, **found}
-    return row, with_ratio(accuracy)
+    return {"program": "S3", "what": what, "threads": 1, **found}, with_ratio(accuracy)
 
 
 def with_ratio(row: Row) -> Row:
@@ -161,20 +167,11 @@ def same_accuracy(row: Row, digits: Digits, reading_s: tuple[float, float]) -> R
     )
 
 
-def recipe_floor(row: Row, rate: dict[str, float], seconds: float) -> Row:
-    """Return the floor of a pass by the course's recipe, a share of the test included."""
-    recipe = RECIPES[row["recipe"]]
-    half = recipe.half and half_precision(torch.device("cpu"))
-    return floor_row(
-        row["recipe"], recipe.model(), "bfloat16" if half else "float32", 1, rate, seconds
-    )
-
-
-def reading(folder: Path, root: Path, rounds: int) -> Row:
-    """Measure what it takes to read the digits."""
-    paths = [folder / f"{name}.gz" for name in FILES]
+def reading(root: Path, rounds: int) -> Row:
+    """Measure what it takes to read the digits from what `unpack` wrote."""
+    paths = [root / f"{name}.gz" for name in FILES]
     turns: dict[str, Callable[[], object]] = {
-        "ours": lambda: read_folder(folder),
+        "ours": lambda: read_folder(root),
         "gunzip": lambda: [gzip.decompress(path.read_bytes()) for path in paths],
         "torchvision": lambda: [datasets.MNIST(str(root), train=part) for part in (True, False)],
     }
@@ -182,7 +179,7 @@ def reading(folder: Path, root: Path, rounds: int) -> Row:
 
 
 def unpack(digits: Digits, root: Path) -> Path:
-    """Write the raw files where torchvision looks; return the folder of the gzipped ones."""
+    """Write the raw files where torchvision looks; put the gzipped ones beside."""
     arrays = (digits.train_images, digits.train_labels, digits.test_images, digits.test_labels)
     for name, array in zip(FILES, arrays, strict=True):
         write_idx(root / "MNIST" / "raw" / name, array)
@@ -194,70 +191,96 @@ def unpack(digits: Digits, root: Path) -> Path:
     return root
 
 
-def rounded(value: Any) -> Any:
-    """Return what is stored of a number: four digits."""
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+def add(tables: Tables, name: str, row: Row) -> None:
+    """Put a row into a table, in the place of the one that it repeats; four digits are enough."""
+    row = {key: float(f"{v:.4g}") if isinstance(v, float) else v for key, v in row.items()}
+    rows = {place(old): old for old in tables.get(name, [])}
+    rows[place(row)] = row
+    tables[name] = [rows[key] for key in sorted(rows)]
 
 
-def store(machine: str, tables: dict[str, list[Row]]) -> None:
-    """Write ``speed.json``."""
-    short = {
-        name: [{key: rounded(value) for key, value in row.items()} for row in rows]
-        for name, rows in tables.items()
-    }
-    with atomic_write(STORED) as file:
-        file.write((json.dumps({"machine": machine, **short}, indent=1) + "\n").encode())
+def place(row: Row) -> tuple[int, int]:
+    """Return where in its table a row stands."""
+    return row.get("threads", 0), ORDER.index(row["program"]) if "program" in row else 0
 
 
-def measure(digits: Digits, root: Path, share: float, rounds: int) -> dict[str, list[Row]]:
-    """Return all tables."""
-    names = ("same_work", "rates", "floor", "same_accuracy", "reading")
-    tables: dict[str, list[Row]] = {name: [] for name in names}
-    torch.set_num_threads(1)
-    read = reading(unpack(digits, root), root, rounds)
-    tables["reading"].append(read)
-    reading_s = read["torchvision_cpu_s"], read["ours_cpu_s"]
-    click.echo("in numpy ...")
-    work, accuracy = in_numpy(digits, reading_s)
-    tables["same_work"].append(work)
-    tables["same_accuracy"].append(accuracy)
+def measured_models(tables: Tables, threads: int) -> Iterator[tuple[str, nn.Module, str, float]]:
+    """Yield name, model, number type and the course's seconds per epoch of what is stored.
+
+    Those of its own recipes include what is not an epoch, such as a share of the test.
+    """
+    for row in tables["same_work"]:
+        if row["threads"] == threads:
+            ours = min(row["ours_s"], row["ours_cpu_s"])  # without what others took of the machine
+            if row["program"] in PROGRAMS:
+                model = RECIPES[PROGRAMS[row["program"]].recipe].model()
+            else:
+                model = nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.Linear(200, 10))
+            yield row["program"], model, "float32", ours
+    for row in tables["same_accuracy"]:
+        recipe = RECIPES.get(row["recipe"])
+        if threads == 1 and recipe:
+            half = recipe.half and half_precision(torch.device("cpu"))
+            ours = (row["ours_cpu_s"] - tables["reading"][0]["ours_cpu_s"]) / row["passes"]
+            yield row["recipe"], recipe.model(), "bfloat16" if half else "float32", ours
+
+
+def add_floors(tables: Tables) -> None:
+    """Measure the rates of this machine, and say how far above its floor each stored row is."""
     for threads in (1, 2):
-        click.echo(f"with {threads} thread{'s' * (threads > 1)} ...")
         torch.set_num_threads(threads)
         rate = rates()
-        tables["rates"].append({"threads": threads, **rate})
-        rows = [same_work(name, digits, root, share, rounds) for name in PROGRAMS]
-        tables["same_work"] += rows
-        tables["floor"] += [same_work_floor(row, rate) for row in rows]
-        if threads == 1:
-            for row in rows:
-                reached = same_accuracy(row, digits, reading_s)
-                tables["same_accuracy"].append(reached)
-                pass_s = (reached["ours_cpu_s"] - reading_s[1]) / reached["passes"]
-                tables["floor"].append(recipe_floor(reached, rate, pass_s))
-    return tables
+        add(tables, "rates", {"threads": threads, **rate})
+        for name, model, dtype, ours in measured_models(tables, threads):
+            add(tables, "floor", floor_row(name, model, dtype, threads, rate, ours))
 
 
-def same_work_floor(row: Row, rate: dict[str, float]) -> Row:
-    """Return the floor of a row of the same work."""
-    model = RECIPES[PROGRAMS[row["program"]].recipe].model()
-    ours = min(row["ours_s"], row["ours_cpu_s"])  # without what others took of the machine
-    return floor_row(row["program"], model, "float32", row["threads"], rate, ours)
+def measure(name: str, tables: Tables, digits: Digits, root: Path, settings: Settings) -> None:
+    """Measure one of `NAMES`, and put its rows into the tables."""
+    if name == "reading":
+        add(tables, "reading", reading(root, settings[1]))
+        return
+    if name == "floor":
+        add_floors(tables)
+        return
+    read = tables["reading"][0]
+    reading_s = read["torchvision_cpu_s"], read["ours_cpu_s"]
+    torch.set_num_threads(1)
+    if name == "S3":
+        work, accuracy = in_numpy(digits, reading_s)
+    else:
+        work = same_work(name, digits, root, *settings)
+        accuracy = same_accuracy(work, digits, reading_s)
+        torch.set_num_threads(2)
+        add(tables, "same_work", same_work(name, digits, root, *settings))
+    add(tables, "same_work", work)
+    add(tables, "same_accuracy", accuracy)
 
 
 @click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--share", default=1.0, help="How much of its usual part of an epoch a turn takes.")
 @click.option("--rounds", default=5, help="Turns of each side.")
-def main(share: float, rounds: int) -> None:
-    """Measure everything, store it, and print it."""
+def main(names: tuple[str, ...], share: float, rounds: int) -> None:
+    """Measure NAMES (default: all), store the results, and print the tables."""
     digits = load_data()
     if not digits.is_mnist:
         raise click.ClickException("speed is measured on real MNIST only")
-    with tempfile.TemporaryDirectory() as folder:
-        tables = measure(digits, Path(folder), share, rounds)
     torch.set_num_threads(2)
-    store(hardware(), tables)
-    click.echo(format_speed(load_speed()))
+    machine = hardware()
+    speed = load_speed() if STORED.exists() else {}
+    if speed.pop("machine", machine) != machine:
+        speed = {}  # times of another machine have nothing to do here
+    with tempfile.TemporaryDirectory() as folder:
+        root = unpack(digits, Path(folder))
+        for name in names or NAMES:
+            click.echo(f"{name} ...")
+            measure(name, speed, digits, root, (share, rounds))
+            ordered = {key: speed[key] for key in TABLES if key in speed}
+            with atomic_write(STORED) as file:
+                stored = {"machine": machine, **ordered}
+                file.write((json.dumps(stored, indent=1) + "\n").encode())
+    click.echo("\n" + format_speed(load_speed()))
 
 
 if __name__ == "__main__":
