@@ -1,10 +1,11 @@
 """The five source programs as they are written against the course's way, in one run.
 
-    python -m benchmarks.sources [--share X] [--rounds N]
+    python -m benchmarks.sources [NAME ...] [--share X] [--rounds N]
 
 Both sides (``benchmarks/programs.py``) take turns, a part of an epoch each, so that a busy machine
 is unfair to both alike. Seconds are medians over the turns, for a whole epoch of 60,000 pictures:
-on the clock, and of the processor (``cpu``). Everything goes to ``mnist_course/speed.json``.
+on the clock, and of the processor (``cpu``). Everything goes to ``mnist_course/speed.json``, name
+by name (of `NAMES`); all take about five minutes.
 
 same work
     An epoch of each program against the same model, batch size and optimizer in the course.
@@ -209,7 +210,7 @@ def measured_models(tables: Tables, threads: int) -> Iterator[tuple[str, nn.Modu
 
     Those of its own recipes include what is not an epoch, such as a share of the test.
     """
-    for row in tables["same_work"]:
+    for row in tables.get("same_work", []):
         if row["threads"] == threads:
             ours = min(row["ours_s"], row["ours_cpu_s"])  # without what others took of the machine
             if row["program"] in PROGRAMS:
@@ -217,7 +218,7 @@ def measured_models(tables: Tables, threads: int) -> Iterator[tuple[str, nn.Modu
             else:
                 model = nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.Linear(200, 10))
             yield row["program"], model, "float32", ours
-    for row in tables["same_accuracy"]:
+    for row in tables.get("same_accuracy", []):
         recipe = RECIPES.get(row["recipe"])
         if threads == 1 and recipe:
             half = recipe.half and half_precision(torch.device("cpu"))
@@ -237,8 +238,9 @@ def add_floors(tables: Tables) -> None:
 
 def measure(name: str, tables: Tables, digits: Digits, root: Path, settings: Settings) -> None:
     """Measure one of `NAMES`, and put its rows into the tables."""
-    if name == "reading":
+    if name == "reading" or "reading" not in tables:
         add(tables, "reading", reading(root, settings[1]))
+    if name == "reading":
         return
     if name == "floor":
         add_floors(tables)
