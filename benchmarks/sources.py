@@ -30,7 +30,6 @@ from statistics import median
 from typing import Any
 
 import click
-import numpy as np
 import torch
 from torch import nn
 from torchvision import datasets
@@ -41,13 +40,13 @@ from benchmarks.programs import (
     PARTS,
     PROGRAMS,
     NeuralNetwork,
+    in_batches,
     our_turn,
     per_batch,
     per_picture,
     prepared,
     source_turn,
 )
-from mnist_course.by_hand.network import Linear, ReLU, Sequential
 from mnist_course.data import Digits, load_data
 from mnist_course.data.digits import read_folder
 from mnist_course.data.download import FILES
@@ -105,9 +104,7 @@ def same_work(name: str, digits: Digits, root: Path, share: float, rounds: int) 
 
 def in_numpy(digits: Digits, reading_s: tuple[float, float]) -> tuple[Row, Row]:
     """Measure one epoch of the tutorial in numpy against the course's: time, and accuracy."""
-    rng = np.random.default_rng(0)
-    network = NeuralNetwork()
-    model = Sequential(Linear(784, 200, rng), ReLU(), Linear(200, 10, rng))
+    network, model = NeuralNetwork(), in_batches()
     theirs = per_picture(digits.train_images, digits.train_labels, network)
     ours = per_batch(digits.train_images, digits.train_labels, model)
     found = take_turns({"source": lambda: next(theirs), "ours": lambda: next(ours)}, PARTS, PARTS)
@@ -127,7 +124,7 @@ def in_numpy(digits: Digits, reading_s: tuple[float, float]) -> tuple[Row, Row]:
         "our_accuracy": reached["ours"],
         "ours_cpu_s": found["ours_cpu_s"] + reading_s[1],
     }
-    what = "784-200-10, one by one; ours: 100"
+    what = "784-200-10, one by one; ours: 200"
     return {"program": "S3", "what": what, "threads": 1, **found}, with_ratio(accuracy)
 
 
