@@ -54,6 +54,15 @@ def test_the_floors_are_those_of_the_stored_rates(speed):
         assert row["memory_s"] == pytest.approx(2 * 4 * 784 * 60_000 / 1e9 / rate["copy"], rel=1e-3)
 
 
+def test_the_floors_belong_to_the_stored_times(speed):
+    ours = {
+        (row["program"], row["threads"]): min(row["ours_s"], row["ours_cpu_s"])
+        for row in speed["same_work"]
+    }
+    floors = {(row["program"], row["threads"]): row["ours_s"] for row in speed["floor"]}
+    assert {key: floors[key] for key in ours} == ours
+
+
 def test_the_course_is_as_good_as_the_program_it_is_compared_with(speed):
     assert all(row["our_accuracy"] >= row["accuracy"] for row in speed["same_accuracy"])
     published = {name: program.num_epochs for name, program in PROGRAMS.items()}
