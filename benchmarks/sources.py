@@ -13,7 +13,8 @@ rates, floor
     What this machine does at best, and how far above that the course is (``benchmarks/floor.py``).
 same accuracy
     The whole source program, as many epochs as it has, against the fewest passes with which the
-    course is as good. Both read their files; only the course's run ends with a test.
+    course is as good. Both read their files; only the course's run ends with a test. What a
+    process sets up once counts for neither.
 reading
     The course reads and verifies the four gzipped files; gunzip alone; torchvision, unpacked.
 """
