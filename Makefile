@@ -29,11 +29,11 @@ BOOK := _build/html/index.html
 CHOICE := $(shell printf '%s' '$(MNIST_COURSE_DATA)|$(MNIST_COURSE_FASHION)|$(MNIST_COURSE_DEVICE)' | cksum | cut -d' ' -f1)
 STAMPS := _build/passed/$(CHOICE)
 
-.PHONY: course test lab book notebooks lint unit nbval browser clean distclean install help
+.PHONY: course test lab book notebooks bench lint unit nbval browser clean distclean install help
 
 help:
 	@sed -n '1,4s/^# \{0,1\}//p' Makefile
-	@echo "also: make lab | book | notebooks | lint | unit | nbval | browser | clean | distclean"
+	@echo "also: make lab | book | notebooks | bench | lint | unit | nbval | browser | clean | distclean"
 
 course: $(INSTALLED)
 	@status=0; $(PY) -m mnist_course run || status=$$?; \
@@ -65,6 +65,10 @@ lab: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(PY) -m mnist_course notebooks
+
+# How fast the course is beside the programs that it grew out of; the tables go to speed.json.
+bench: $(INSTALLED)
+	$(PY) -m benchmarks.sources
 
 book: $(BOOK)
 	@echo "The book is ready; open $(CURDIR)/$(BOOK)"

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "mnist_course"
 LIGHT = ["", ".cli", ".data", ".data.digits", ".data.idx", ".by_hand.losses", ".by_hand.network",
          ".by_hand.optimizers", ".by_hand.convolution", ".exercises", ".exercises.judge",
          ".exercises.solved", ".photo.stages", ".recognizer.recognizer", ".results",
-         ".training"]  # fmt: skip
+         ".speed", ".training"]  # fmt: skip
 
 
 def _modules():
@@ -75,7 +75,7 @@ def test_every_package_that_is_imported_is_required():
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.split(".")[0])
-    names -= set(sys.stdlib_module_names) | {"mnist_course", "tests"}
+    names -= set(sys.stdlib_module_names) | {"mnist_course", "benchmarks", "tests"}
     required = (ROOT / "requirements.txt").read_text().replace("-", "_").lower()
     distributions = {"sklearn": "scikit_learn", "IPython": "ipykernel", "PIL": "pillow",
                      "matplotlib_inline": "ipykernel", "_pytest": "pytest",
