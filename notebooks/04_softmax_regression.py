@@ -781,7 +781,7 @@ summary()
 # * Its gradient with respect to the logits is $p - y$. A ten-class model that knows nothing has the loss 2.30; look at that first.
 # * The published 87.4 % were a matter of the learning rate. The same layer reads about 92.5 % of the test digits.
 #
-# Next: one layer needs one application of the chain rule. What if there are two, or ten? {ref}`Backpropagation <ch-backprop>` finds all gradients in one pass, for about twice the price of computing the loss.
+# Next: one layer needs one application of the chain rule. What if there are two, or ten? {ref}`Backpropagation <ch-backprop>` finds all gradients in one pass back, for about three times the price of computing the loss, the way forward included.
 
 # %% [markdown]
 # ## Solutions
