@@ -135,7 +135,7 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
                 path.unlink()
 
 
-def sha256_of(*parts: bytes | bytearray) -> str:
+def sha256_of(*parts: bytes | bytearray | memoryview) -> str:
     """Return the SHA-256 of bytes.
 
     Parameters

@@ -725,7 +725,7 @@ check_solution("13.dealt", [4, 2])
 
 # %% tags=["remove-cell"]
 assert [len(part) for part in dealt] == [4, 4, 4]
-assert sorted(sum(dealt, [])) == sorted([*range(10), 0, 1])
+assert sorted([*dealt[0], *dealt[1], *dealt[2]]) == sorted([*range(10), 0, 1])
 
 # %% [markdown]
 # :::{solution-end}
