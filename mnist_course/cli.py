@@ -204,10 +204,11 @@ def train(
 
 @main.command()
 def results() -> None:
-    """Print what every model of the course reached: the table of the results page."""
+    """Print what every model of the course reached, and how fast: the results page's tables."""
     from mnist_course.results import format_results, load_results
+    from mnist_course.speed import format_speed, load_speed
 
-    say(format_results(load_results()))
+    say(f"{format_results(load_results())}\n\n{format_speed(load_speed())}")
 
 
 @main.command()

@@ -31,6 +31,29 @@ def load_speed(path: Path = STORED) -> dict[str, Any]:
     return speed
 
 
+def format_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return one table as text, the names of its columns first.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One of the tables of `load_speed`.
+
+    Returns
+    -------
+    list of list of str
+        Numbers with three digits, or whole.
+    """
+    names = [key.replace("_", " ") for key in rows[0]]
+    return [names, *([_cell(value) for value in row.values()] for row in rows)]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float) and value < 1000:
+        return f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:,.0f}"
+
+
 def format_speed(speed: dict[str, Any]) -> str:
     """Return all tables as text for the terminal.
 
@@ -47,8 +70,6 @@ def format_speed(speed: dict[str, Any]) -> str:
     lines = []
     for title, rows in speed.items():
         if title != "machine":
-            cells = [[v if isinstance(v, str) else f"{v:,g}" for v in r.values()] for r in rows]
-            head = [key.replace("_", " ") for key in rows[0]]
             align = "".join("<" if isinstance(v, str) else ">" for v in rows[0].values())
-            lines += [title.replace("_", " "), *format_rows([head, *cells], align), ""]
+            lines += [title.replace("_", " "), *format_rows(format_cells(rows), align), ""]
     return "\n".join([*lines, f"Measured on {speed['machine']}."])

@@ -1,4 +1,4 @@
-"""Put stored results on a page: the directive ``{results}`` and the role ``{result}``."""
+"""Put what was measured on a page: ``{results}``, the role ``{result}``, and ``{speed}``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnist_course.results import load_results, table
+from mnist_course.speed import format_cells, load_speed
 
 
 class Results(SphinxDirective):
@@ -20,16 +21,22 @@ class Results(SphinxDirective):
         """Return the table's nodes."""
         results = load_results()
         head, rows = table(results)
-        group = nodes.tgroup(cols=len(head))
-        widths = [2, 6, 2, 2, 3, 1, 2]  # relative; the second column holds words
-        group.extend(nodes.colspec(colwidth=width) for width in widths)
-        header, body = nodes.thead(), nodes.tbody()
-        header += _row(head)
-        body.extend(_row(row) for row in rows)
-        group.extend([header, body])
         measured = "; ".join(sorted({r.measured_on for r in results.values()}))
-        table_node = nodes.table("", group, classes=["results"])
-        return [table_node, nodes.paragraph(text=f"Measured on: {measured}.")]
+        widths = [2, 6, 2, 2, 3, 1, 2]  # relative; the second column holds words
+        return [_table(head, rows, widths), nodes.paragraph(text=f"Measured on: {measured}.")]
+
+
+class Speed(SphinxDirective):
+    """One of the tables of ``speed.json``, by its name."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table's nodes."""
+        head, *rows = format_cells(load_speed()[self.arguments[0]])
+        return [
+            _table(head, rows, [max(map(len, column)) + 2 for column in zip(*rows, strict=True)])
+        ]
 
 
 class OneResult(SphinxRole):
@@ -43,11 +50,22 @@ class OneResult(SphinxRole):
         return [nodes.Text(str(results[self.text]))], []
 
 
+def _table(head: list[str], rows: list[list[str]], widths: list[int]) -> nodes.table:
+    """Return a table whose columns are as wide, one beside the other."""
+    group = nodes.tgroup(cols=len(head))
+    group.extend(nodes.colspec(colwidth=width) for width in widths)
+    header, body = nodes.thead(), nodes.tbody()
+    header += _row(head)
+    body.extend(_row(row) for row in rows)
+    group.extend([header, body])
+    return nodes.table("", group, classes=["results"])
+
+
 def _row(cells: list[str]) -> nodes.row:
     """Return one row; the first cell is what one types, so it is set as code."""
     row = nodes.row()
     for i, cell in enumerate(cells):
-        literal = i == 0 and cell != "name"
+        literal = i == 0 and cell not in ("name", "program", "what")
         text = nodes.literal(text=cell) if literal else nodes.Text(cell)
         row += nodes.entry("", nodes.paragraph("", "", text))
     return row
@@ -56,5 +74,6 @@ def _row(cells: list[str]) -> nodes.row:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Make the directive and the role known."""
     app.add_directive("results", Results)
+    app.add_directive("speed", Speed)
     app.add_role("result", OneResult())
     return {"parallel_read_safe": True}
