@@ -20,7 +20,7 @@
 # * prove that two halves of a batch make the gradient of the batch, and find three cases in which they do not,
 # * start two processes that train one network, kill one of them, and watch the run go on.
 #
-# About 30 minutes, without the exercises. New names: `size`, how many processes there are, and `rank`, the number of one of them, from 0.
+# About 35 minutes, without the exercises. New names: `size`, how many processes there are, and `rank`, the number of one of them, from 0.
 
 # %% [markdown]
 # ## One pass, taken apart
@@ -56,10 +56,10 @@ class Pictures(Dataset):
         return picture[None].float() / 255, int(digits.train_labels[i])
 
 
-def make_network():
+def make_network(kind=torch.optim.SGD, lr=0.1, **options):
     set_seed(0)
     model = models.three_layer_mlp().to(device)
-    return model, torch.optim.SGD(model.parameters(), lr=0.1)
+    return model, kind(model.parameters(), lr=lr, **options)
 
 
 # %% [markdown]
@@ -178,26 +178,20 @@ check_solution("13.amdahl", 1 / (0.5 + 0.5 / 3))
 
 
 # %%
-def seconds_per_pass(make, rounds=3):
-    """Time each way to make a pass, in turns; return the medians in s."""
-    taken = {name: [] for name in make}
+def compare(ways, rounds=3):
+    taken = {name: [] for name in ways}
     for _ in range(rounds):
-        for name, prepare in make.items():
-            run = prepare()
+        for name, make_pass in ways.items():
             begun = time.perf_counter()
-            run()
+            make_pass()
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            taken[name].append(time.perf_counter() - begun)
-    return {name: times_all * np.median(row) for name, row in taken.items()}
-
-
-def show(seconds):
-    slowest = max(seconds.values())
-    for name, value in seconds.items():
-        print(
-            f"{name:<24} {value:6.2f} s   {'▇' * round(30 * value / slowest)}"
+            taken[name].append(times_all * (time.perf_counter() - begun))
+    for name, row in taken.items():
+        bar = "▇" * round(
+            25 * np.median(row) / max(map(np.median, taken.values()))
         )
+        print(f"{name:<23} {np.median(row):6.2f} s  {bar}")
 
 
 # %% [markdown]
@@ -205,60 +199,52 @@ def show(seconds):
 
 
 # %% tags=["nbval-ignore-output", "hide-output"]
-def drain(batches):
-    return lambda: [None for _ in batches]
+def loading(workers):
+    def make_pass():
+        for _ in DataLoader(Pictures(), 64, shuffle=True, num_workers=workers):
+            pass
+
+    return make_pass
 
 
-show(
-    seconds_per_pass(
-        {
-            f"{workers} workers": lambda workers=workers: drain(
-                DataLoader(Pictures(), 64, shuffle=True, num_workers=workers)
-            )
-            for workers in (0, 1, 2)
-        },
-        rounds=1,
-    )
+compare(
+    {f"{workers} workers": loading(workers) for workers in (0, 1, 2)}, rounds=1
 )
 
 # %% [markdown]
-# Hardly, if at all. The workers have to be started, and each batch has to travel from one process to the other. Workers pay where a picture costs *much* to make: a photo to be decoded, not 784 bytes that are there already.
+# Hardly, if at all: on this page's machine the loader became slower. The workers have to be started, and each batch has to travel from one process to the other. Workers pay where a picture costs *much* to make: a photo to be decoded, not 784 bytes that are there already.
 #
 # **The size of a batch.** A step has a price of its own: calls from Python, starts of threads, one pass over all weights for the update. The smaller the batch, the more often it is paid. **Guess** the seconds for batches of 16, 64, 256 and 1,024 digits.
 
 
 # %% tags=["nbval-ignore-output", "hide-output"]
-def training(batch_size, model=models.three_layer_mlp, **options):
-    def prepare():
-        set_seed(0)
-        network = model().to(device)
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, **options)
-        return lambda: one_pass(
+def training(batch_size, **options):
+    def make_pass():
+        model, optimizer = make_network(**options)
+        one_pass(
             Batches(X, y, batch_size, shuffle=True),
-            network,
+            model,
             optimizer,
             Stopwatch(),
         )
 
-    return prepare
+    return make_pass
 
 
-show(
-    seconds_per_pass(
-        {f"batches of {B}": training(B) for B in (16, 64, 256, 1024)}
-    )
-)
+compare({f"batches of {size}": training(size) for size in (16, 64, 256, 1024)})
 
 # %% [markdown]
-# The first steps up are nearly free; the last bring little. But faster is not the same as sooner done: with a sixteenth of the steps the network has learned less from the pass, as {ref}`chapter 6 <ch-optimizers>` measured. What counts is the time to an accuracy, and there 128 to 256 is where both meet on these digits.
+# The first steps up save most of the time; the last brings little. But faster is not the same as sooner done: with a sixteenth of the steps the network has learned less from the pass, as {ref}`chapter 6 <ch-optimizers>` measured. What counts is the time to an accuracy, and on these digits 128 to 256 is a good place to look for it.
 #
-# **A fused optimizer.** `torch.optim.SGD` updates one tensor after the other, with several operations for each. With `fused=True` it makes one pass over memory. The numbers are the same. It pays where steps are many and small:
+# **A fused optimizer.** `torch.optim.SGD` updates one tensor after the other, with several operations for each. With `fused=True` it makes one pass over memory. The numbers are the same. It pays where steps are many and small, and most for optimizers that keep much, such as Adam:
 
 # %% tags=["nbval-ignore-output"]
-show(
-    seconds_per_pass(
-        {"SGD": training(16), "SGD, fused": training(16, fused=True)}
-    )
+adam = {"kind": torch.optim.Adam, "lr": 0.001}
+compare(
+    {
+        "Adam": training(64, **adam),
+        "Adam, fused": training(64, fused=True, **adam),
+    }
 )
 
 # %% [markdown]
@@ -267,44 +253,34 @@ show(
 
 # %% tags=["hide-input"]
 def convolving(memory_format, dtype):
-    def prepare():
+    def make_pass():
         set_seed(0)
         model = models.small_cnn().to(device, memory_format=memory_format)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05, fused=True)
+        for X_batch, y_batch in Batches(X, y, 128, shuffle=True):
+            with torch.autocast(
+                device.type, dtype, enabled=dtype is not torch.float32
+            ):
+                logits = model(X_batch).float()  # (B, 10)
+            optimizer.zero_grad()
+            F.cross_entropy(logits, y_batch).backward()
+            optimizer.step()
 
-        def run():
-            for X_batch, y_batch in Batches(X, y, 128, shuffle=True):
-                with torch.autocast(
-                    device.type, dtype, enabled=dtype is not torch.float32
-                ):
-                    logits = model(X_batch).float()  # (B, 10)
-                optimizer.zero_grad()
-                F.cross_entropy(logits, y_batch).backward()
-                optimizer.step()
-
-        return run
-
-    return prepare
+    return make_pass
 
 
 # %% tags=["nbval-ignore-output", "hide-output"]
-layouts = {
-    "plain": torch.contiguous_format,
-    "channels_last": torch.channels_last,
+plain, last = torch.contiguous_format, torch.channels_last
+changes = {
+    "plain": convolving(plain, torch.float32),
+    "channels_last": convolving(last, torch.float32),
+    "bfloat16": convolving(plain, torch.bfloat16),
+    "both": convolving(last, torch.bfloat16),
 }
-show(
-    seconds_per_pass(
-        {
-            f"{name}, {str(dtype)[6:]}": convolving(layout, dtype)
-            for name, layout in layouts.items()
-            for dtype in (torch.float32, torch.bfloat16)
-        },
-        rounds=1,
-    )
-)
+compare(changes, rounds=1)
 
 # %% [markdown]
-# What you see depends on your processor: on one that is made for bfloat16 (AMX on recent servers, every recent GPU) it wins, on another each number has to be converted, and it loses. That is why `fit` asks the hardware first (`device.half_precision`). The loss and the weights stay float32: a weight of 1 plus a step of 0.001 is 1 in bfloat16.
+# What you see depends on your processor: on one that is made for bfloat16 (AMX on recent servers, every recent GPU) it wins, on another each number has to be converted, and it loses. That is why `fit` asks the hardware first (`device.half_precision`). The loss and the weights stay float32: in bfloat16, 1 plus a step of 0.001 is 1.
 #
 # **Answers only.** Whoever wants no gradient should say so. `torch.inference_mode()` keeps nothing for a way back:
 
@@ -313,21 +289,19 @@ show(
 def answering(context):
     model = models.small_cnn().to(device).eval()
 
-    def run():
+    def make_pass():
         with context():
             for part in X.split(250):
                 model(part)
 
-    return lambda: run
+    return make_pass
 
 
-show(
-    seconds_per_pass(
-        {
-            "with gradient": answering(torch.enable_grad),
-            "inference": answering(torch.inference_mode),
-        }
-    )
+compare(
+    {
+        "with a way back": answering(torch.enable_grad),
+        "inference": answering(torch.inference_mode),
+    }
 )
 
 # %% tags=["remove-cell"]
@@ -384,11 +358,13 @@ def my_whole_gradient(gradients, sizes):
 
 check("13.parts", my_whole_gradient)
 
+
 # %% tags=["hide-cell"]
-check_solution(
-    "13.parts",
-    lambda gradients, sizes: np.average(gradients, axis=0, weights=sizes),
-)
+def whole_gradient(gradients, sizes):
+    return np.average(gradients, axis=0, weights=sizes)  # (D,)
+
+
+check_solution("13.parts", whole_gradient)
 
 # %% tags=["remove-cell"]
 assert np.allclose(np.average(of_parts, axis=0, weights=[5, 3]), whole)

@@ -57,3 +57,15 @@ def test_a_word_of_the_glossary_stands_out_in_the_chapter_that_it_names(word):
     text = (ROOT / "notebooks" / f"{name}.py").read_text()
     said = re.escape(word).replace(r"\ ", r"[\s_]+")
     assert re.search(rf"[*`][^*`\n]*?{said}[^*`\n]*?[*`]", text, re.I), f"{word} is not marked"
+
+
+def test_a_link_that_says_a_chapters_number_leads_there():
+    numbers, links = {}, []
+    pages = [*find_chapters(), *(ROOT / "book").glob("*.md")]
+    for path in pages:
+        text = path.read_text()
+        if label := re.search(r"^# \((ch-[\w-]+)\)=$", text, re.M):
+            numbers[label[1]] = int(path.name[:2])
+        links += re.findall(r"\{ref\}`[Cc]hapter (\d+) <(ch-[\w-]+)>`", text)
+    assert len(links) > 100
+    assert [link for link in links if numbers[link[1]] != int(link[0])] == []
