@@ -121,7 +121,9 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
 
 @main.command()
 @click.option("--model", required=True, type=click.Choice(RECIPE_NAMES), help="See `results`.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes; default: the recipe's.")
+@click.option(
+    "--epochs", "num_epochs", type=click.IntRange(min=1), help="Passes; default: the recipe's."
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0)
 @click.option("--device", help="Instead of the one in MNIST_COURSE_DEVICE, or of the best.")
 @click.option(
@@ -135,7 +137,11 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
     help="Digits per step, of all processes; default: the recipe's. The learning rate stays.",
 )
 @click.option(
-    "--valid", type=click.IntRange(min=0), default=0, help="Training digits to set aside."
+    "--valid",
+    "num_valid",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Training digits to set aside.",
 )
 @click.option("--checkpoint", metavar="FILE", help="Keep the run in FILE, so that it survives.")
 @click.option("--resume", is_flag=True, help="Go on from FILE; begin anew if there is none.")
@@ -143,16 +149,7 @@ def notebooks(chapters: tuple[str, ...], force: bool, replace: bool) -> None:
     "--save-every", type=click.IntRange(min=1), default=500, help="Steps between two checkpoints."
 )
 def train(
-    model: str,
-    epochs: int | None,
-    seed: int,
-    device: str | None,
-    dtype: str | None,
-    batch_size: int | None,
-    valid: int,
-    checkpoint: str | None,
-    resume: bool,
-    save_every: int,
+    model: str, device: str | None, checkpoint: str | None, save_every: int, **options: Any
 ) -> None:
     """Train a network of the course, and print its accuracy on the test digits as the last line.
 
@@ -165,7 +162,7 @@ def train(
     Several processes share the work, here two:
       torchrun --standalone --nproc-per-node 2 -m mnist_course train --model cnn
     """  # noqa: D301 - click wants the escape itself
-    if resume and not checkpoint:
+    if options["resume"] and not checkpoint:
         raise click.UsageError("--resume needs --checkpoint FILE")
     from mnist_course.data import load_data
     from mnist_course.device import VARIABLE, describe, pick_device
@@ -176,21 +173,11 @@ def train(
     with parallel.joined(pick_device) as team:
         digits = load_data()
         several = f", {team.size} processes" if team.size > 1 else ""
-        say(f"{describe(team.device)}{several}, seed {seed}, {digits.source}")
+        say(f"{describe(team.device)}{several}, seed {options['seed']}, {digits.source}")
+        if checkpoint:
+            options |= {"checkpoint": checkpoint, "save_every": save_every}
         try:
-            trained = recipes.train(
-                model,
-                num_epochs=epochs,
-                seed=seed,
-                num_valid=valid,
-                digits=digits,
-                checkpoint=checkpoint,
-                save_every=save_every if checkpoint else None,
-                resume=resume,
-                batch_size=batch_size,
-                dtype=dtype,
-                team=team,
-            )
+            trained = recipes.train(model, digits=digits, team=team, **options)
         except KeyboardInterrupt as interrupt:
             hint = "add --resume to the same command to go on" if checkpoint else "nothing was kept"
             if team.leads:

@@ -6,7 +6,7 @@ Taught in: chapters 4, 7, 8 and 9.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +16,6 @@ from mnist_course import __version__
 from mnist_course.data import Batches, Digits, load_data, split_train_valid, to_tensors
 from mnist_course.device import half_precision, pick_device, set_seed
 from mnist_course.errors import UsageError
-from mnist_course.progress import say
 from mnist_course.training import models
 from mnist_course.training.augment import Chain, Elastic, Ink, RandomAffine, StrokeWidth, nudge
 from mnist_course.training.history import Evaluation, History, TrainingError
@@ -233,13 +232,10 @@ def train(
     seed: int = 0,
     num_valid: int = 0,
     digits: Digits | None = None,
-    log: Callable[[str], None] | None = say,
-    checkpoint: str | Path | None = None,
-    save_every: int | None = None,
-    resume: bool = False,
     batch_size: int | None = None,
     dtype: str | None = None,
     team: Team | None = None,
+    **options: Any,
 ) -> Trained:
     """Train a network of the course by its recipe.
 
@@ -256,10 +252,6 @@ def train(
         one to choose by, and the test digits are left alone.
     digits : Digits, optional
         What to train on; `data.load_data` if None.
-    log : callable, optional
-        Gets one line per epoch; None keeps quiet.
-    checkpoint, save_every, resume
-        As for `training.fit`.
     batch_size : int, optional
         Examples per step, of all processes together; the recipe's number if None. The learning
         rate stays as it is.
@@ -268,6 +260,8 @@ def train(
         are made for.
     team : Team, optional
         The processes that train together, and where, see `parallel.joined`.
+    **options
+        Passed on to `training.fit`: ``log``, ``checkpoint``, ``save_every``, ``resume``.
 
     Returns
     -------
@@ -288,8 +282,7 @@ def train(
         raise UsageError(f"num_epochs={num_epochs}: a run makes at least one pass over the data.")
     team = team or Team(device=pick_device())
     recipe, device = RECIPES[name], team.device
-    if batch_size is not None:
-        recipe = replace(recipe, batch_size=batch_size)
+    recipe = recipe if batch_size is None else replace(recipe, batch_size=batch_size)
     digits = digits or load_data()
     num_epochs = num_epochs or recipe.num_epochs
     half = _half(recipe, device, dtype)
@@ -300,10 +293,7 @@ def train(
     train_batches, other_batches = _batches(recipe, digits, num_valid, seed, device)
     settings = {"recipe": name, "num_epochs": num_epochs, "num_valid": num_valid}
     if team.size > 1:
-        arrays = [digits.train_images, digits.train_labels, digits.test_images, digits.test_labels]
-        more = {"batch size": recipe.batch_size, "dtype": str(half), "seed": seed}
-        more |= {"the course's version": __version__, "torch": str(torch.__version__)}
-        team.agree({**settings, **more, "digits with the SHA-256": digest(arrays)})
+        team.agree({**settings, "seed": seed, "dtype": str(half), **_conditions(recipe, digits)})
     history = fit(
         model,
         optimizer,
@@ -313,17 +303,19 @@ def train(
         scheduler=recipe.schedule(optimizer, num_epochs * len(train_batches)),
         augment=recipe.augment,
         half=half,
-        log=log,
         seed=seed,
-        checkpoint=checkpoint,
-        save_every=save_every,
-        resume=resume,
         about={**settings, "data": digits.source},
         team=team,
+        **options,
     )
-    if num_valid:
-        return Trained(model, history, None)
-    return Trained(model, history, evaluate(model, other_batches, half=half))
+    return Trained(model, history, None if num_valid else evaluate(model, other_batches, half=half))
+
+
+def _conditions(recipe: Recipe, digits: Digits) -> dict[str, Any]:
+    """Return what all processes of a run must have alike besides its settings."""
+    arrays = [digits.train_images, digits.train_labels, digits.test_images, digits.test_labels]
+    versions = {"the course's version": __version__, "torch": str(torch.__version__)}
+    return {**versions, "batch size": recipe.batch_size, "digits with the SHA-256": digest(arrays)}
 
 
 def _half(recipe: Recipe, device: torch.device, dtype: str | None) -> torch.dtype | None:
