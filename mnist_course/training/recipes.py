@@ -280,17 +280,15 @@ def train(
     """
     if num_epochs is not None and num_epochs < 1:
         raise UsageError(f"num_epochs={num_epochs}: a run makes at least one pass over the data.")
-    team = team or Team(device=pick_device())
-    recipe, device = RECIPES[name], team.device
+    team, recipe = team or Team(device=pick_device()), RECIPES[name]
     recipe = recipe if batch_size is None else replace(recipe, batch_size=batch_size)
-    digits = digits or load_data()
-    num_epochs = num_epochs or recipe.num_epochs
-    half = _half(recipe, device, dtype)
+    digits, num_epochs = digits or load_data(), num_epochs or recipe.num_epochs
+    half = _half(recipe, team.device, dtype)
     set_seed(seed)
     # The layout in which convolutions are quickest; it changes no value.
-    model = recipe.model().to(device).to(memory_format=torch.channels_last)
+    model = recipe.model().to(team.device).to(memory_format=torch.channels_last)
     optimizer = recipe.optimizer(model.parameters())
-    train_batches, other_batches = _batches(recipe, digits, num_valid, seed, device)
+    train_batches, other_batches = _batches(recipe, digits, num_valid, seed, team.device)
     settings = {"recipe": name, "num_epochs": num_epochs, "num_valid": num_valid}
     if team.size > 1:
         team.agree({**settings, "seed": seed, "dtype": str(half), **_conditions(recipe, digits)})
