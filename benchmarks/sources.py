@@ -193,7 +193,8 @@ def unpack(digits: Digits, root: Path) -> Path:
 def add(tables: Tables, name: str, row: Row) -> None:
     """Put a row into a table, in the place of the one that it repeats; four digits are enough."""
     row = {key: float(f"{v:.4g}") if isinstance(v, float) else v for key, v in row.items()}
-    rows = {place(old): old for old in tables.get(name, [])}
+    known = [old for old in tables.get(name, []) if old.get("program", ORDER[0]) in ORDER]
+    rows = {place(old): old for old in known}
     rows[place(row)] = row
     tables[name] = [rows[key] for key in sorted(rows)]
 

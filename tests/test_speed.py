@@ -28,7 +28,7 @@ def test_every_source_program_is_stored_in_all_tables(speed):
     assert rows(speed["same_work"], 1) == [*TORCH, "S3"]
     assert rows(speed["same_work"], 2) == TORCH
     assert [row["program"] for row in speed["same_accuracy"]] == [*TORCH, "S3"]
-    assert rows(speed["floor"], 1) == [*TORCH, "S3", "softmax", "mlp", "cnn-quick"]
+    assert rows(speed["floor"], 1) == [*TORCH, "S3", "softmax", "mlp-quick", "cnn-quick"]
     assert rows(speed["floor"], 2) == TORCH
     assert [row["threads"] for row in speed["rates"]] == [1, 2]
     assert len(speed["reading"]) == 1

@@ -214,5 +214,8 @@ class Batches:
             order = torch.from_numpy(drawn).to(self.y.device)  # (N,)
         for first in range(start * self.batch_size, len(self.y), self.batch_size):
             part = slice(first, first + self.batch_size)
-            picked = part if order is None else order[part]  # (B,)
-            yield self.X[picked], self.y[picked]
+            if order is None:
+                yield self.X[part], self.y[part]
+            else:  # the same as self.X[order[part]], in less than half of the time
+                picked = order[part]  # (B,)
+                yield self.X.index_select(0, picked), self.y[picked]

@@ -311,17 +311,17 @@ def compute(model: nn.Module, X: torch.Tensor, half: torch.dtype | None) -> torc
     TrainingError
         If the inputs have another type than the weights, or BatchNorm meets a single example.
     """
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), X.dtype)
-    if X.dtype != dtype:
-        raise TrainingError(
-            f"the inputs are {X.dtype} and the weights {dtype}: convert them with .to({dtype})."
-        )
     try:
         if half is None:
             return model(X)
         with torch.autocast(X.device.type, half):
             return model(X).float()
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # looked into here, and not before every step
+        dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), X.dtype)
+        if X.dtype != dtype:
+            raise TrainingError(
+                f"the inputs are {X.dtype} and the weights {dtype}: convert them with .to({dtype})."
+            ) from None
         if "more than 1 value per channel" not in str(error):
             raise
         raise TrainingError(

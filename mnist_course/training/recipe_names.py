@@ -2,4 +2,4 @@
 
 # First the tutorials' own settings, then the course's.
 RECIPE_NAMES = ("s4", "s0", "s2", "s2-published", "s1",
-                "softmax", "mlp", "cnn-quick", "recognizer", "cnn")  # fmt: skip
+                "softmax", "mlp-quick", "mlp", "cnn-quick", "recognizer", "cnn")  # fmt: skip

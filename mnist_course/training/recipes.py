@@ -116,6 +116,15 @@ RECIPES = {
         batch_size=128,
         warmup=0.2,
     ),
+    "mlp-quick": Recipe(
+        title="MLP 784-256-64-10, ours, three epochs",
+        model=models.three_layer_mlp,
+        optimizer=partial(torch.optim.AdamW, lr=5e-3, weight_decay=0.1, fused=True),
+        num_epochs=3,
+        batch_size=256,
+        warmup=0.2,
+        half=True,
+    ),
     "mlp": Recipe(
         title="MLP, ours",
         model=models.mlp,
