@@ -375,7 +375,7 @@ assert loss(nesterov[20]) < loss(pytorch[20])
 assert loss(nesterov[5]) < loss(pytorch[5])
 
 # %% [markdown]
-# The same settings, and Nesterov is ahead: it swings less.
+# Nesterov is ahead: it swings less.
 #
 # ## RMSprop and Adam measure their steps
 #
@@ -449,7 +449,7 @@ class Adam:
 
 
 # %% [markdown]
-# Each constant has one job. $\beta_1 = 0.9$ is the memory for the direction, about $1/(1 - 0.9) = 10$ steps. $\beta_2 = 0.999$ is the memory for the size, about 1,000 steps. Because the size is divided out, the unit of the loss is gone:
+# $\beta_1 = 0.9$ is the memory for the direction, about $1/(1 - 0.9) = 10$ steps. $\beta_2 = 0.999$ is the memory for the size, about 1,000 steps. Because the size is divided out, the unit of the loss is gone:
 
 # %%
 plain = descend(lambda params: Adam(params, 0.1), 50)
