@@ -38,15 +38,15 @@ print(picture.shape, picture[1, 1], picture.sum())
 # A direction is called an **axis**. Axis 0 runs down, from row to row; axis 1 runs along a row, from column to column. `sum(axis=0)` adds up *along* axis 0, and that axis is gone afterwards. **Guess first:** what are the two sums, and how many numbers does each have?
 
 # %% tags=["hide-output"]
-print(picture.sum(axis=0))  # (3,), one number per column
-print(picture.sum(axis=1))  # (2,), one number per row
+print(picture.sum(axis=0), picture.sum(axis=0).shape)
+print(picture.sum(axis=1), picture.sum(axis=1).shape)
 
 # %% tags=["remove-cell"]
 assert picture.sum(axis=0).tolist() == [0, 18, 0]
 assert picture.sum(axis=1).tolist() == [9, 9]
 
 # %% [markdown]
-# Arithmetic goes element by element: `picture / 9` divides every number. And where one shape is too short, numpy repeats it until it fits. This is **broadcasting**. Below, the three numbers of `light` are used for both rows.
+# Arithmetic goes element by element: `picture / 9` divides every number. And shapes are compared from the right: where one has a 1 there, or nothing, numpy repeats it until it fits. This is **broadcasting**. Below, the three numbers of `light` are used for both rows.
 
 # %%
 light = np.array([1, 2, 3])  # (3,)
@@ -85,7 +85,7 @@ w = np.array([4, 0, -1])
 print(x @ w, "=", 1 * 4 + 2 * 0 + 3 * -1)
 
 # %% [markdown]
-# A **matrix product** does this for many rows at once. `X @ W.T` takes every row of `X` with every row of `W`; `.T` turns a matrix on its side. The inner sizes must be equal, and they vanish: `(2, 3) @ (3, 4)` is `(2, 4)`. **Guess** the shape of the product below.
+# A **matrix product** does this for many rows at once. `X @ W.T` takes every row of `X` with every row of `W`; `.T` turns a matrix on its side. The inner sizes must be equal, and they vanish: `(2, 3) @ (3, 4)` is `(2, 4)`. (`arange` counts, `ones` is full of ones, `reshape` lays numbers out anew.) **Guess** the shape of the product below.
 
 # %% tags=["hide-output"]
 X = np.arange(6).reshape(2, 3)  # (2, 3): two pictures of three pixels
@@ -166,7 +166,7 @@ ax.set(xlabel="a", ylabel="b", aspect="equal")
 plots.show(figure, "gradient")
 
 # %% [markdown]
-# In {numref}`fig-gradient` the arrow stands at a right angle to the line of equal height, and the way down passes beside the star. The gradient knows the slope *here*, and nothing of where the bottom lies. So one takes a small step, and asks again:
+# Open {numref}`fig-gradient`, and look along the arrow. It stands at a right angle to the line of equal height, and the way down passes beside the star. The gradient knows the slope *here*, and nothing of where the bottom lies. So one takes a small step, and asks again:
 
 # %%
 place = np.array([2.0, 1.0])
@@ -363,7 +363,7 @@ check_solution("00.slope", slope)
 print(slope(lambda w: w**3, 2.0, 0.01), "and the rule says", 3 * 2**2)
 
 # %% [markdown]
-# For $w^3$ at 2 the error is $s^2$; with one neighbor it is about $6s$, a thousand times as much for small steps. {ref}`Chapter 5 <ch-backprop>` will check all its gradients in this way.
+# For $w^3$ at 2 the error is $s^2$; with one neighbor it is about $6s$: $6/s$ times as much, 600 times for the steps of 0.01. {ref}`Chapter 5 <ch-backprop>` will check all its gradients in this way.
 #
 # :::{solution-end}
 # :::

@@ -21,7 +21,7 @@
 # * turn four files into four arrays with nothing but the standard library and numpy,
 # * know who wrote the digits, and why some of them are hard,
 # * prove that not one bit of your copy is wrong,
-# * and recognize eight digits out of ten before you have learned anything about learning.
+# * and recognize most of the digits before you have learned anything about learning.
 #
 # About 20 minutes, without the exercises. New names: `images`, an array of shape $(N, 28, 28)$, and `labels`, of shape $(N,)$, one number for each of the $N$ pictures. (Here are {ref}`all names <notation>` of the course.)
 
@@ -96,7 +96,7 @@ print("labels:", files["train-labels-idx1-ubyte"][:8].hex(" "))
 #
 # `1c` is hexadecimal: after 9 the digits go on with `a` = 10 to `f` = 15, and each place is worth 16 times the next. So `1c` is $1 \cdot 16 + 12 = 28$, and a whole byte counts 256 times the byte after it.
 #
-# **Your turn.** (Two minutes, on paper.) `ea` is $14 \cdot 16 + 10 = 234$. What number is `00 00 ea 60`?
+# **Your turn.** (Two minutes, on paper.) The labels for testing begin with `00 00 08 01 00 00 27 10`. How many are there?
 
 # %% tags=["your-turn"]
 from mnist_course.exercises import check, check_solution, summary
@@ -105,10 +105,10 @@ answer = ...
 check("01.bytes", answer)
 
 # %% tags=["hide-cell"]
-check_solution("01.bytes", 0xEA * 256 + 0x60)
+check_solution("01.bytes", 0x27 * 256 + 0x10)
 
 # %% [markdown]
-# In Python, which reads `0xEA` as it is written:
+# $39 \cdot 256 + 16$. The pictures for training have `ea 60` in that place. In Python, which reads `0xEA` as it is written:
 
 # %% tags=["hide-output"]
 size = int.from_bytes(content[4:8], "big")
@@ -324,7 +324,7 @@ for part, day in [("train", "1996-11-18"), ("t10k", "1998-01-26")]:
         assert str(datetime.fromtimestamp(seconds, timezone.utc).date()) == day
 
 # %% [markdown]
-# About half of the 256 bits of the sum have changed, as if it had been drawn anew. `load_data` compares all four sums at every start. This is not pedantry: the reader of a well-known library checks a file when it downloads it, but not when it opens it, so a file that went bad on the disk is trained on without a word.
+# All but a few of the 64 digits have changed, and about half of the 256 bits, as if the sum had been drawn anew. `load_data` compares all four sums at every start. This is not pedantry: the reader of a well-known library checks a file when it downloads it, but not when it opens it, so a file that went bad on the disk is trained on without a word.
 #
 # ## A second opinion
 #
@@ -355,7 +355,7 @@ import shutil
 shutil.rmtree(folder)
 
 # %% [markdown]
-# Sixty thousand pictures, sixty thousand labels, no difference. `root` is the folder above `MNIST/raw`, `train` chooses the training or the test pair, and `download=True` would fetch what is missing. The fourth parameter, `transform`, is a matter for {ref}`the next chapter <ch-batches>`.
+# Sixty thousand pictures, sixty thousand labels, no difference. `root` is the folder above `MNIST/raw`, `train` chooses the training or the test pair, and `download=True` would fetch what is missing. One more parameter, `transform`, is a matter for {ref}`the next chapter <ch-batches>`.
 #
 # ## Who wrote this?
 #
@@ -399,7 +399,7 @@ assert (
 # %% [markdown]
 # Ones are the most frequent with 6,742 and fives the rarest with 5,421. The classes are close enough to equal for accuracy to mean something: a program that answers "one" every time is right for 11.2 % of the training pictures. Any result has to be compared with that number first, and not with zero.
 #
-# ## Eight out of ten, without learning
+# ## Ten averages and a ruler
 #
 # Average all pictures of a class and you get its mean picture.
 
@@ -414,7 +414,7 @@ plots.show(plots.plot_digits(means, titles=range(10)), "mean digits")
 #
 # Now take a picture that nobody has seen, and ask which of the ten means is nearest, where the distance is the sum of the squared differences of the pixels. That is a classifier. This is the one time that this chapter touches the test set, the pictures that are set aside to see how a finished program does.
 #
-# Three pieces of numpy first. `reshape(-1, 784)` lays each picture out as a row and counts the rows itself. `X @ M.T` multiplies every row of `X` with every row of `M`, number by number, and adds up, which gives a table of $B$ rows and 10 columns. The ten numbers $|m|^2$ are then added to each row of that table. And `astype(float)` is needed because bytes wrap around: as bytes, 200 + 100 is 44. **Guess** how often it will be right: one time in ten, in five, in two, or more?
+# For a picture $x$ and a mean $m$ that is $|x - m|^2 = |x|^2 - 2\, x \cdot m + |m|^2$, and $|x|^2$, the same for all ten, may be left out. So we need all products of $B$ pictures and ten means: `X @ M.T`, with a row of `X` for each picture and a row of `M` for each mean. `reshape(-1, 784)` lays each picture out as a row and counts the rows itself. And `astype(float)` is needed because bytes wrap around: as bytes, 200 + 100 is 44. **Guess** how often it will be right: one time in ten, in five, in two, or more?
 
 
 # %% tags=["hide-output"]
@@ -526,7 +526,7 @@ check("01.header", idx_header)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-idx-break
-# (Ten minutes, breaking things on purpose.) Damage a copy of the test labels (`bytearray(files["t10k-labels-idx1-ubyte"])`, because `bytes` cannot be changed) in one place, such that `parse_idx` of this chapter returns an array without complaint, but a wrong one. How many kinds of damage can you find? Hand in the damaged bytes of one.
+# (Ten minutes, breaking things on purpose.) Damage a copy of the test labels (`bytearray(files["t10k-labels-idx1-ubyte"])`, because `bytes` cannot be changed), as little as you can, such that `parse_idx` of this chapter returns an array without complaint, but a wrong one. How many kinds of damage can you find? Hand in the damaged bytes of one.
 # :::
 
 # %%

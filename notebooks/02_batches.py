@@ -14,12 +14,12 @@
 #
 # ```python
 # for X, y in DataLoader(dataset, 256, shuffle=True): ...  # seconds
-# for X, y in Batches(X_all, y_all, 256, shuffle=True): ...  # tenths of one
+# for X, y in Batches(X_all, y_all, 256, shuffle=True): ...  # hundredths of one
 # ```
 #
 # The first is the line of nearly every tutorial. Train the smallest model of this course with the first, and on the machine on which this page was made one pass over the digits takes more than ten times as long as with the second. The arithmetic is the same. What is the processor busy with? On the way to the answer you will
 #
-# * write a data set, a transform and a loader, and know the parameters that matter of the ones that everybody uses,
+# * write a data set and a loader, and know which parameters of PyTorch's matter,
 # * compute two famous numbers, 0.1307 and 0.3081, and see what they do to a picture and what they do not,
 # * watch gradient descent stagger down a valley, and walk straight once the data are normalized,
 # * see why batches are neither 1 nor 60,000 pictures large, and what happens if they come in the wrong order.
@@ -117,7 +117,9 @@ print(tensor.dtype, tuple(tensor.shape))
 row, columns = 7, slice(6, 14)
 print("byte      ", *(f"{v:6d}" for v in digits.train_images[0, row, columns]))
 print("ToTensor  ", *(f"{v:6.3f}" for v in tensor[0, row, columns]))
-print("Normalize ", *(f"{v:6.3f}" for v in scaled[0, row, columns]))
+print(
+    "equal by hand:", bool(torch.allclose(scaled, (tensor - 0.1307) / 0.3081))
+)
 
 # %% tags=["remove-cell"]
 byte = digits.train_images[0].astype(float)
@@ -510,7 +512,7 @@ assert kappa["normalized"] < kappa["pixels 0 to 1"] < kappa["bytes 0 to 255"]
 assert kappa["normalized"] < 1.1
 
 # %% [markdown]
-# A mean of 0 stops weight and bias from pulling at each other; a standard deviation of 1 makes their scales alike. Either alone leaves a valley, both together make a bowl. On bytes every learning rate above 0.0003 explodes.
+# The scale does more. A mean of 0 stops weight and bias from pulling at each other; a standard deviation of 1 makes their scales alike. Either alone leaves a valley, both together make a bowl. On bytes every learning rate above 0.0003 explodes.
 #
 # ## And with 784 pixels?
 #
@@ -538,7 +540,7 @@ def one_pass(model, batches, lr):
 
 
 # %% [markdown]
-# Three ways to prepare the pixels, three learning rates, and the loss on the validation digits after one pass. A model that gives every digit the same probability has the loss $\ln 10 = 2.30$. **Guess** which learning rate is the best in each row.
+# Three ways to prepare the pixels, three learning rates, and the loss on the validation digits after one pass. A model that gives every digit the same probability has the loss $\log 10 = 2.30$. **Guess** which learning rate is the best for pixels from 0 to 1, and which for normalized ones.
 
 # %% tags=["nbval-ignore-output", "hide-output"]
 from mnist_course.data import Batches
@@ -660,7 +662,7 @@ if digits.is_mnist:
 assert results[8][0] > results[len(y_train)][0] - 5
 
 # %% [markdown]
-# The single exact step comes last. Batches of 8 and 64 come first, with the same digits. But eight at a time takes several times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many. The bargains lie between 64 and 512; the five tutorials take 16, 64, 64, 100 and 256. Memory is no reason here: all digits at once fit. Steps are.
+# The single exact step comes last. Batches of 8 and 64 come first, with the same digits. But eight at a time takes more than ten times as long as 512, because every step has a fixed price, whatever its size, and one at a time would take another eight times as many steps. The bargains lie between 64 and 512; four tutorials take 16, 64, 64 and 256. Memory is no reason here: all digits at once fit. Steps are.
 #
 # ## The order of examples
 #
@@ -701,7 +703,7 @@ del orders
 #
 # A tutorial warns that `shuffle` must not be `True` for sequential data. That mixes up two orders. The words *within* a sentence or the rows within a picture keep their order in any loader, because they are one example. The order *of* the examples is what gets shuffled, and for training that is what you want, unless one example continues the one before.
 #
-# One trip through all examples is an **epoch**, and the next epoch needs a new order.  We make the order a function of two numbers, the seed and the epoch:
+# One trip through all examples is an **epoch**, and the next epoch needs a new order. We make the order a function of two numbers, the seed and the epoch:
 
 
 # %%
@@ -784,7 +786,7 @@ for _ in range(2):
 #
 # ## Where the time goes
 #
-# Now the question of the first paragraph. Three ways to get batches of 256, first alone, then with the training of our small model around them, in turns, so that whatever else this machine is doing disturbs all of them. The first way is measured on a part of the digits, or this page would take minutes. **Guess** how many times as long the first one takes, alone and with training.
+# Now the question of the first paragraph. Three ways to get batches of 256, first alone, then with the training of our small model around them, in turns, so that whatever else this machine is doing disturbs all of them. The first two are measured on a part of the digits, or this page would take minutes. **Guess** how many times as long the first one takes, alone and with training.
 
 
 # %%
@@ -879,10 +881,10 @@ costs = {
     name: np.median([microseconds(stage, None, some) for _ in range(3)])
     for name, stage in stages.items()
 }
-costs["stack, and the rest"] = max(usual[0] - sum(costs.values()), 0)
+costs["all else"] = max(usual[0] - sum(costs.values()), 0)
 costs["train"] = max(ours[1] - ours[0], 0)  # with training, less loading
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-time-per-digit", "caption": "Microseconds per digit, on the machine that made this page. The first three stages are timed alone; the fourth is what else the loader takes."}, "image": {"alt": "Two stacked horizontal bars. The upper, picture by picture, is long: a wrapper, ToTensor and Normalize take most of it, training a sliver at the end. The lower, Batches, is hardly longer than that sliver"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-time-per-digit", "caption": "Microseconds per digit, on the machine that made this page. The first three stages are timed alone; *all else* is what the loader takes besides: choosing, calling, stacking."}, "image": {"alt": "Two stacked horizontal bars. The upper, picture by picture, is long: a wrapper, ToTensor and Normalize take most of it, training a sliver at the end. The lower, Batches, is hardly longer than that sliver"}}
 figure, ax = plt.subplots(figsize=(7, 2.6))
 colors = [plots.GRAY, plots.BLUE, plots.GREEN, plots.PINK, plots.ORANGE]
 left = 0.0
@@ -905,7 +907,7 @@ shutil.rmtree(root)
 # %% [markdown]
 # {numref}`fig-time-per-digit` is the answer. Each digit, every time it comes, is wrapped in a picture object, unwrapped, copied, divided, shifted and stacked, in many small calls, and a call costs more than the arithmetic on 784 numbers that it asks for. In the next epoch all of it happens again, with the same result. Do it once for all digits, and the training is all that is left.
 #
-# The middle row of the table says who is *not* to blame: a `DataLoader` over finished tensors is quick as well. Use the picture-by-picture way where it belongs, with data that do not fit in memory, or that must be changed at random each time. And measure before you believe that you need it.
+# The middle row of the table says who is *not* to blame: a `DataLoader` over finished tensors asks for one example at a time, too, and is quick. Use the picture-by-picture way where it belongs, with data that do not fit in memory, or that must be changed at random each time. And measure before you believe that you need it.
 
 # %% tags=["remove-cell"]
 from mnist_course.progress import headline
@@ -967,7 +969,7 @@ check("02.invert", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-batches-own
-# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over all 60,000 pictures (in `images.flatten(1).float()`), and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
+# (Fifteen minutes, breaking things on purpose.) Why one pair of numbers for all pixels? Give each of the 784 pixels its own: subtract from each its mean over all 60,000 pictures (in `images.flatten(1).float() / 255`), and divide by its standard deviation. Look at what comes out. In how many of the 784 positions is it not a number? Hand in how many, then repair it.
 # :::
 
 # %%
@@ -1190,7 +1192,7 @@ assert (
 )
 
 # %% [markdown]
-# As fast as `Batches`, to within the noise of the clock: the loader was never the trouble, asking for one example at a time was. As for the workers: two of them can at best halve the time of the preparation, and they add the time of sending each batch. That pays only where the preparation of a picture takes much longer than sending it.
+# Nearly as fast as `Batches`: the loader was never the trouble. What it is asked to do for each picture was, and the rest was asking for one example at a time. As for the workers: two of them can at best halve the time of the preparation, and they add the time of sending each batch. That pays only where the preparation of a picture takes much longer than sending it.
 #
 # :::{solution-end}
 # :::

@@ -191,7 +191,7 @@ gaps = three_scores - right_scores[:, None] + 1  # (3, 3)
 print(gaps.round(1))
 
 # %% [markdown]
-# One row per photo. On the diagonal each right class is compared with itself, which always gives the margin, 1. The sum leaves it out. **Guess** the three losses that come out.
+# One row per photo. On the diagonal each right class is compared with itself, which always gives the margin, 1. The sum leaves it out. **Guess** their mean.
 
 # %% tags=["nbval-check-output", "hide-output"]
 terms = np.maximum(0, gaps)  # (3, 3)
@@ -435,7 +435,7 @@ if digits.is_mnist:
     assert search_right < 40 and gradient_right > 75
 
 # %% [markdown]
-# Chance alone finds little; chance that keeps what helps finds more; and the gradient, which knows for all 7,850 numbers at once which way to go, leaves both behind. The first of its steps alone, from zero, subtracts each picture from every wrong template and adds it nine times to its own: nearly the mean picture of chapter 1.
+# Chance alone finds little; chance that keeps what helps finds more; and the gradient, which knows for all 7,850 numbers at once which way to go, leaves both behind. The first of its steps alone, from zero, subtracts each picture from every wrong template and adds it nine times to its own: the mean pictures of chapter 1, with the mean of everything taken off.
 
 # %% tags=["remove-cell"]
 X, y = as_rows(images[train[:10_000]]), labels[train[:10_000]]
@@ -515,7 +515,7 @@ def train_svm(chosen, weight_decay, num_epochs=10, lr=0.2, after_epoch=None):
 
 
 # %% [markdown]
-# 55,000 pictures, ten passes. **Guess** where the accuracy ends, after the 80 % of the mean pictures.
+# 55,000 pictures, ten passes. The mean pictures read 80 %. **Guess** where the accuracy stands after the first pass.
 
 
 # %% tags=["hide-output"]
@@ -620,9 +620,9 @@ if digits.is_mnist:
 #
 # At some seventy pixels along the edge, none of the training pictures has any ink. Nothing was ever added to the weights there, and they are still exactly 0.
 #
-# ## A line between two clouds
+# ## Two clouds of points
 #
-# A picture is a point in a space of 784 dimensions. To see one, take two numbers of each picture only: its ink, and the ink of its middle, for zeros and ones. Train the same classifier on these two.
+# A picture is a point in a space of 784 dimensions. To see one, take two numbers of each picture only: its ink, and the ink of its middle, for zeros and ones. Train the same classifier on these two. **Guess** what it draws between the two clouds, and open it.
 
 # %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-boundary", "caption": "Four hundred zeros and ones as points: mean ink of the whole picture and of its middle. On the line both scores are equal; the classifier says zero on one side and one on the other."}, "image": {"alt": "Two clouds of points. Ones, squares, lie high: little ink, and much of it in the middle; zeros, circles, lie low and farther to the right. A straight line separates nearly all of them"}}
 pick = train[np.isin(labels[train], (0, 1))]
@@ -654,7 +654,7 @@ if digits.is_mnist:
     assert right > 0.95
 
 # %% [markdown]
-# **Guess** what the classifier draws between two clouds of points, and open it. Where the two scores are equal lies its *decision boundary*: $z_0 = z_1$ is an equation without squares, so it is a straight line, and with 784 numbers a flat sheet. A cloud inside a ring, or two diagonal corners against the other two, it cannot separate.
+# Where the two scores are equal lies its *decision boundary*: $z_0 = z_1$ is an equation without squares, so it is a straight line, and with 784 numbers a flat sheet. A cloud inside a ring, or two diagonal corners against the other two, it cannot separate.
 #
 # ## What λ does
 #
@@ -680,7 +680,7 @@ if digits.is_mnist:
 # %% [markdown]
 # There are 7,850 numbers to set and only 2,700 demands, nine for each picture, so it is no surprise that there are many ways to satisfy all of them, and gradient descent stops at the first that it meets. On new pictures it is right in about four cases out of five.
 #
-# Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000. **Guess** for which of the two a penalty pays.
+# Now several $\lambda$, each for all 55,000 pictures and for three different sets of 1,000. **Guess** where a penalty pays: with many pictures or with few.
 
 # %% tags=["hide-input"]
 strengths = [0, 0.001, 0.01, 0.1, 1]
@@ -724,7 +724,7 @@ if digits.is_mnist:
     assert abs(np.mean(early) - few_valid[:, 3].mean()) < 1
 assert all_valid[0] > 90 and few_valid.min() > 20
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat near 91.5 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to about 90"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-lambda-accuracy", "caption": "Validation accuracy (solid) against the strength of the penalty, after training on all pictures and on 1,000 (mean of three sets). Dashed: accuracy on the 1,000 pictures themselves."}, "image": {"alt": "Three curves over lambda from 0 to 1: with 55,000 pictures flat near 91.5 and falling from 0.01 on; with 1,000 pictures rising by one point up to a lambda of 0.1 and falling after it; the dashed training curve starts near 100 and falls to about 90"}}
 places = range(len(strengths))
 figure, ax = plt.subplots(figsize=(6, 3.3))
 ax.plot(places, few_train.mean(axis=0), "^--", color=plots.ORANGE)
@@ -929,7 +929,7 @@ summary()
 # ## Summary
 #
 # * A linear classifier lays ten templates over a picture: `scores = X @ W.T + b`. You can draw its 7,850 numbers, and you know what may be read from them and what not.
-# * The hinge loss demands a lead of 1 and charges for what is missing. Its gradient is counting, and a gradient is believed when finite differences and autograd agree with it.
+# * The hinge loss demands a lead of 1 and charges for what is missing. Its gradient is counting, and a gradient is believed when a small step and PyTorch agree with it.
 # * A penalty on the weights trades the accuracy on old pictures for that on new ones. It pays when pictures are few.
 # * You trained a linear SVM with numpy: about 92 % of the test digits, after 82.0 % for the nearest mean.
 #

@@ -84,7 +84,7 @@ assert len(str(int(np.finfo(float).max))) == 309
 #
 # The digit was a seven. One model gave the seven a probability of 0.6, another 0.06, a third 0.0006. We need one number that says how bad each answer is, and that training can make small.
 #
-# How *surprised* should it be? Whoever gives the truth a probability of 1/2 is as surprised as by a coin that falls heads: call that one *bit*. 1/4 is two coins in a row, two bits. In general it is $-\log_2 p$ bits: nothing for $p = 1$, and without end toward 0.
+# How *surprised* should each be? Whoever gives the truth a probability of 1/2 is as surprised as by a coin that falls heads: call that one *bit*. 1/4 is two coins in a row, two bits. In general it is $-\log_2 p$ bits: nothing for $p = 1$, and without end toward 0.
 #
 # **Your turn.** (Two minutes.) A model gave the right digit a probability of 1/8. How many bits of surprise is that, and how much with the natural logarithm, $-\log p$, the unit in which losses are given?
 
@@ -225,11 +225,11 @@ assert torch.allclose(
 )
 
 # %% [markdown]
-# Twelve digits agree. Note what the last line takes: *logits*. `F.cross_entropy`, and `nn.CrossEntropyLoss`, apply the softmax themselves, so a model for them ends with its linear layer. One of our sources ends its model with `log_softmax` and hands that to `cross_entropy`. By luck it works, because the log-softmax of a log-softmax is itself (the exponentials of the first sum to 1, and $\log 1 = 0$ is subtracted). With a plain `softmax` at the end it would not; an exercise below shows the price.
+# Twelve decimals agree. Note what the last line takes: *logits*. `F.cross_entropy`, and `nn.CrossEntropyLoss`, apply the softmax themselves, so a model for them ends with its linear layer. One of our sources ends its model with `log_softmax` and hands that to `cross_entropy`. By luck it works, because the log-softmax of a log-softmax is itself (the exponentials of the first sum to 1, and $\log 1 = 0$ is subtracted). With a plain `softmax` at the end it would not; an exercise below shows the price.
 #
 # ## The gradient is p − y
 #
-# To make the loss small we need to know how it changes with each logit. (The sign $\partial$ is the derivative by one variable while all others stay as they are.) Take one example with the right class $y$, so that $L = -\log p_y = -z_y + \log \sum_j e^{z_j}$, and differentiate by $z_k$. The second term gives
+# To make the loss small we need to know how it changes with each logit. Take one example with the right class $y$, so that $L = -\log p_y = -z_y + \log \sum_j e^{z_j}$, and differentiate by $z_k$. The second term gives
 #
 # $$ \frac{\partial}{\partial z_k} \log \sum_j e^{z_j} = \frac{e^{z_k}}{\sum_j e^{z_j}} = p_k , $$
 #
@@ -311,7 +311,7 @@ assert by_hand > 0.25
 #
 # ## The same with PyTorch, and ten published rows
 #
-# Now the tutorial's program, with its settings: `nn.Linear(784, 10)`, weights drawn from a normal distribution with standard deviation 0.01, SGD with a learning rate of 0.005, batches of 256, ten epochs, pixels scaled to 0..1. It trains on all 60,000 digits, so this once we do too. It prints its test accuracy after every epoch, so for once we look at the test set ten times, to compare with it. We choose nothing by what we see there.
+# Now the tutorial's program, with its settings: `nn.Linear(784, 10)`, weights drawn from a normal distribution with standard deviation 0.01, SGD (*stochastic gradient descent*: the walk of chapter 2, on batches) with a learning rate of 0.005, batches of 256, ten epochs, pixels scaled to 0..1. It trains on all 60,000 digits, so this once we do too. It prints its test accuracy after every epoch, so for once we look at the test set ten times, to compare with it. We choose nothing by what we see there.
 
 # %%
 from mnist_course.data import Batches
@@ -353,7 +353,7 @@ with torch.no_grad():
 print(f"training loss after one epoch: {train_loss:.2f}")
 
 # %% [markdown]
-# (`no_grad` tells PyTorch not to keep what it would need for a gradient.) `fit` in our package is this loop with a progress bar, a measurement after every epoch, and a few guards against silent mistakes. It prints one line per epoch; "valid" is whatever we pass as the second set of batches, here the test set.
+# (`no_grad` tells PyTorch not to keep what it would need for a gradient.) `fit` in our package is this loop with a progress bar, a measurement after every epoch, and a few guards against silent mistakes. It prints one line per epoch, unless `log=None` keeps it quiet; "valid" in its history is whatever we pass as the second set of batches, here the test set.
 
 # %%
 from mnist_course.training import evaluate, fit
@@ -467,7 +467,7 @@ def train_linear(
 
 
 # %% [markdown]
-# Here *decay* means that the learning rate falls in a straight line to 0 (`LambdaLR` multiplies it by $1 - \text{step}/\text{steps}$), and *momentum* that a step remembers the ones before; {ref}`chapter 6 <ch-optimizers>` explains both. Five epochs each, in batches of 128, so twice as many steps per epoch as the tutorial makes. The fourth row is the second with normalized pixels. **Guess** the best of the six rows, and by how much it beats the first.
+# Here *decay* means that the learning rate falls in a straight line to 0 (`LambdaLR` multiplies it by $1 - \text{step}/\text{steps}$), and *momentum* that a step remembers the ones before; {ref}`chapter 6 <ch-optimizers>` explains both. Five epochs each, in batches of 128, so nearly twice as many steps per epoch as the tutorial makes. The fourth row is the second with normalized pixels. **Guess** the best of the six rows, and by how much it beats the first.
 
 # %% tags=["hide-output"]
 recipes = {
@@ -497,7 +497,7 @@ if digits.is_mnist:
     assert -0.002 < final["the same with momentum 0.9"] - decayed < 0.009
 assert final["lr 0.5"] > final["lr 0.005"]
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-held-back", "caption": "Learning curves: loss after each epoch for three learning rates on pixels scaled to 0..1, and for the last recipe of the list. Solid: validation digits; dotted: training digits."}, "image": {"alt": "Four falling solid curves of validation loss over five epochs, each with a dotted training curve close to it: learning rate 0.005 stays far above the others and is still falling at the end; the other three end close together"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-held-back", "caption": "Learning curves: loss after each epoch for three learning rates on pixels scaled to 0..1, and for the last recipe of the list. Solid: validation digits; dotted: training digits."}, "image": {"alt": "Four falling solid curves of validation loss over five epochs, each with a dotted training curve close to it: learning rate 0.005 stays far above the others and is still falling at the end; the other three end close together"}}
 figure, ax = plt.subplots(figsize=(6.4, 3.2))
 shown = [
     "lr 0.005",
@@ -521,20 +521,20 @@ plots.show(figure, "held back")
 #
 # ## Hinge or cross-entropy?
 #
-# {ref}`Chapter 3 <ch-scores-and-hinge>` trained the same layer with the hinge loss. For two classes, both losses depend on one number, the margin $m = z_y - z_{\text{other}}$: the hinge loss is $\max(0, 1 - m)$, cross-entropy is $\log(1 + e^{-m})$.
+# {ref}`Chapter 3 <ch-scores-and-hinge>` trained the same layer with the hinge loss. For two classes, both losses depend on one number, the lead $d = z_y - z_{\text{other}}$: the hinge loss is $\max(0, 1 - d)$, cross-entropy is $\log(1 + e^{-d})$.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-hinge-against-cross-entropy", "caption": "Two losses as functions of the margin by which the right class leads."}, "image": {"alt": "Hinge loss as a straight line that reaches zero at margin 1 and stays there; cross-entropy as a smooth curve that runs beside it and approaches zero without reaching it"}}
-m = np.linspace(-3, 5, 200)
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-hinge-against-cross-entropy", "caption": "Two losses as functions of the lead of the right class."}, "image": {"alt": "Hinge loss as a straight line that reaches zero at a lead of 1 and stays there; cross-entropy as a smooth curve that runs beside it and approaches zero without reaching it"}}
+d = np.linspace(-3, 5, 200)
 figure, ax = plt.subplots(figsize=(6, 3))
-ax.plot(m, np.maximum(0, 1 - m), "--", color=plots.ORANGE, label="hinge")
-ax.plot(m, np.log1p(np.exp(-m)), color=plots.BLUE, label="cross-entropy")
+ax.plot(d, np.maximum(0, 1 - d), "--", color=plots.ORANGE, label="hinge")
+ax.plot(d, np.log1p(np.exp(-d)), color=plots.BLUE, label="cross-entropy")
 ax.axvline(0, color=plots.GRAY, linewidth=0.8)
-ax.set(xlabel="margin of the right class", ylabel="loss")
+ax.set(xlabel="lead of the right class", ylabel="loss")
 ax.legend()
 plots.show(figure, "hinge against cross-entropy")
 
 # %% [markdown]
-# Far to the left, where the answer is badly wrong, both become straight lines with slope −1: one more point of error costs one more point of loss. On the right they differ. The hinge loss is satisfied with a margin of 1 and stops caring; cross-entropy always wants a little more, and in exchange its outputs mean something: probabilities. **Guess** which one classifies better, and by how much.
+# Far to the left, where the answer is badly wrong, both become straight lines with slope −1: one more point of error costs one more point of loss. On the right they differ. The hinge loss is satisfied with a lead of 1, the margin, and stops caring; cross-entropy always wants a little more, and in exchange its outputs mean something: probabilities. **Guess** which one classifies better, and by how much.
 
 
 # %% tags=["hide-output"]
@@ -564,7 +564,7 @@ if digits.is_mnist:
 assert hinge_accuracy > 0.6
 
 # %% [markdown]
-# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3.) Is such a lead real? Both models read the same 5,000 digits, so what counts are those that only one of them gets right, about a hundred. If each were the toss of a coin, the difference would vary by about the root of their number, ten digits or two tenths of a point. Twice that is probably real; less says nothing. We keep cross-entropy because its outputs can be read as probabilities.
+# (The factor 10 turns PyTorch's mean over the classes into the sum of chapter 3.) Is such a lead real? Both models read the same 5,000 digits, so what counts are those that only one of them gets right, about a hundred. If each were the toss of a coin, the difference would vary by about the root of their number, ten digits or two tenths of a point. Twice that is probably real; less says nothing. Here it is about half a point, so probably real (and the hinge got one learning rate, which we did not search for). We keep cross-entropy because its outputs can be read as probabilities.
 #
 # ## The final run
 #
@@ -596,7 +596,7 @@ from mnist_course.device import describe
 print(f"{describe(device)}: {history.seconds:.1f} s of training per run")
 
 # %% [markdown]
-# About 92.5 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order, and of the first biases. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.925 \cdot 0.075 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. (In 1998 the paper that made MNIST known reported 12.0 % of mistakes for one linear layer {cite}`lecun1998gradient`; ours makes 7.5.) What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
+# About 92.6 % instead of 87.4 %, with the same 7,850 parameters, in half the epochs. The ± is the luck of the order, and of the first biases. Which 10,000 digits happen to be in the test set is worth $\pm\sqrt{0.926 \cdot 0.074 / 10^4}$, a quarter of a point, one standard error; the results on two such test sets would differ by about $\sqrt{2}$ times as much, 0.37 points. (In 1998 the paper that made MNIST known reported 12.0 % of mistakes for one linear layer {cite}`lecun1998gradient`; ours makes 7.4.) What it learned can be drawn: each row of $W$ has one weight per pixel, so it is a picture.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-softmax-templates", "caption": "The weights of the ten classes after training. Red: ink here speaks for the digit. Blue: it speaks against it."}, "image": {"alt": "Ten pictures of 28 by 28 weights in red, white and blue; the zero has a blue center inside a red ring, the other digits are patchier"}}
 weights = model.weight.detach().cpu().numpy()  # (10, 784)
@@ -779,7 +779,7 @@ summary()
 #
 # * Softmax turns scores into probabilities; subtract the largest score first. Cross-entropy is minus the mean logarithm of the probability given to the truth, and it wants logits.
 # * Its gradient with respect to the logits is $p - y$. A ten-class model that knows nothing has the loss 2.30; look at that first.
-# * The published 87.4 % were a matter of the learning rate. The same layer reads about 92.5 % of the test digits.
+# * The published 87.4 % were a matter of the learning rate. The same layer reads about 92.6 % of the test digits.
 #
 # Next: one layer needs one application of the chain rule. What if there are two, or ten? {ref}`Backpropagation <ch-backprop>` finds all gradients in one pass back, for about three times the price of computing the loss, the way forward included.
 

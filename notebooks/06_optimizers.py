@@ -10,7 +10,7 @@
 # (ch-optimizers)=
 # # 6. From gradients to steps: optimizers
 #
-# Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times, the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Can all three be right?
+# Three tutorials train on these digits. The first moves its weights by 0.005 times the gradient, the second by 0.01 times (with half of the step before), the third by 0.8 times, and it remarks that the right number depends on your machine. All three call this number the *learning rate*. Can all three be right?
 #
 # Give the three settings the same layer, the same normalized digits in batches of 256 (two of the tutorials use 64), and one pass. The first reads about 86 % of the validation digits, the second 89 %, and the third anything between 70 and 90 %, depending on the shuffle. A better one reads 91 %. By the end of this page you can say *before training* where to look for it, and what the third tutorial mistook for the machine. You will
 #
@@ -105,7 +105,7 @@ for step in range(5):
 assert loss(q) < 0.5 * loss(np.array([-1.0, -1.0]))
 
 # %% [markdown]
-# Five steps, and the loss is less than half of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. Training finds $w$ and $b$, the parameters. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
+# Four steps, and the loss is less than a third of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. Training finds $w$ and $b$, the parameters. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
 #
 # ## How far is too far?
 #
@@ -153,7 +153,7 @@ if digits.is_mnist:
 assert steep > 5 * flat and 0.9 < limit < 1.1
 
 # %% [markdown]
-# Do not take this on trust. Here are 500 steps with one percent less than the limit, with the limit itself, and with one percent more. **Guess** the three losses.
+# Here are 500 steps with one percent less than the limit, with the limit itself, and with one percent more. **Guess** the three losses.
 
 # %% tags=["hide-output"]
 for share in (0.99, 1.0, 1.01):
@@ -175,7 +175,7 @@ if digits.is_mnist:
 #
 # The steep axis limits the step, and the flat axis has to live with it. At the limit it covers $\eta c_\text{min} = 2 / 19.1$, about a tenth of its remaining way, per step. The ratio of the two curvatures, the **condition number**, says how slow gradient descent is, whatever the learning rate.
 #
-# ## A gradient of zero is not the end
+# ## Where the steps stop
 #
 # Where the gradient is zero, at a *stationary point*, the steps stop. One of our sources concludes that the parameters are then optimal. For a convex loss such as the valley that is true. Elsewhere it may be a *local minimum*, from which every small step leads up although it is lower somewhere else; or worse. Put two weights in a row, the smallest network with two layers. The first makes $h = w_1 x$, the second guesses $w_2 h$. We normalize $x$ first, so that two parameters are enough and no bias is needed.
 
@@ -360,7 +360,7 @@ assert abs(torch_steps[50] - 0.1) < 0.001
 #
 # $$ v \leftarrow \mu v + \frac{\partial L}{\partial w}, \qquad w \leftarrow w - \eta \left( \frac{\partial L}{\partial w} + \mu v \right) . $$ (eq-nesterov)
 #
-# In words: *update the velocity, but step along what it would be after one more push by the same gradient*. That is the last line of `SGD.step`. Watch the two in the valley, from the same start:
+# In words: *update the velocity, but step along what it would be after one more push by the same gradient*. That is the last line of `SGD.step`. Watch the two:
 
 # %%
 nesterov = descend(lambda params: SGD(params, 0.1, 0.9, nesterov=True), 100)
@@ -375,7 +375,7 @@ assert loss(nesterov[20]) < loss(pytorch[20])
 assert loss(nesterov[5]) < loss(pytorch[5])
 
 # %% [markdown]
-# The same settings, and Nesterov is ahead: it swings less.
+# Nesterov is ahead: it swings less.
 #
 # ## RMSprop and Adam measure their steps
 #
@@ -385,7 +385,7 @@ assert loss(nesterov[5]) < loss(pytorch[5])
 #
 # $$ v \leftarrow \alpha v + (1 - \alpha)\, g^2 , \qquad w \leftarrow w - \eta\, \frac{g}{\sqrt{v} + \varepsilon} , $$ (eq-rmsprop)
 #
-# where $g$ is the gradient, and $\varepsilon$ keeps $0/0$ from happening to a weight whose gradient has always been zero.
+# where $g$ is the gradient, $\alpha$, a little below 1, is the memory of the mean, and $\varepsilon$ keeps $0/0$ from happening to a weight whose gradient has always been zero.
 #
 # **Your turn.** (Four minutes.) Write one step of it. All are arrays of one shape, but for the three numbers at the end.
 
@@ -422,7 +422,7 @@ def rmsprop_step(w, v, g, lr, alpha, eps):
 check_solution("06.rmsprop", rmsprop_step)
 
 # %% [markdown]
-# **Adam** {cite}`kingma2015adam` puts momentum and RMSprop together. It keeps two running means for every parameter, the *first and second moment*: $m$ of the gradient, $v$ of its square. Both are corrected, of which in a moment, and then divided:
+# **Adam** {cite}`kingma2015adam` puts momentum and RMSprop together. It keeps two running means for every parameter, the *first and second moment*: $m$ of the gradient, $v$ of its square. Both are corrected (why, in a moment) and then divided:
 #
 # $$ \begin{aligned} m &\leftarrow \beta_1 m + (1 - \beta_1)\, g , & \hat m &= m / (1 - \beta_1^t) , \\ v &\leftarrow \beta_2 v + (1 - \beta_2)\, g^2 , & \hat v &= v / (1 - \beta_2^t) , \\ w &\leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon} , \end{aligned} $$ (eq-adam)
 #
@@ -449,7 +449,7 @@ class Adam:
 
 
 # %% [markdown]
-# Each constant has one job. $\beta_1 = 0.9$ is the memory for the direction, about $1/(1 - 0.9) = 10$ steps. $\beta_2 = 0.999$ is the memory for the size, about 1,000 steps. Because the size is divided out, the unit of the loss is gone:
+# $\beta_1 = 0.9$ is the memory for the direction, about $1/(1 - 0.9) = 10$ steps. $\beta_2 = 0.999$ is the memory for the size, about 1,000 steps. Because the size is divided out, the unit of the loss is gone:
 
 # %%
 plain = descend(lambda params: Adam(params, 0.1), 50)
@@ -614,7 +614,7 @@ assert rises["momentum"] and rises["Nesterov"] and rises["Adam"]
 #
 # ## Make the valley round
 #
-# What are these optimizers fighting? The shape of the valley, and nothing else. That shape depends on how we measure $x$. With pixels from 0 to 1 the same digits, the same model and the same loss make a much longer valley. With $x$ normalized to mean 0 and standard deviation 1, as in {ref}`chapter 2 <ch-batches>`, $H$ becomes the identity matrix: a round bowl, with one curvature in all directions. **Guess** by how much the three valleys differ.
+# What are these optimizers fighting? The shape of the valley, and nothing else. That shape depends on how we measure $x$. With pixels from 0 to 1 the same digits, the same model and the same loss make a much longer valley. With $x$ normalized to mean 0 and standard deviation 1, as in {ref}`chapter 2 <ch-batches>`, $H$ becomes the identity matrix: a round bowl, with one curvature in all directions. **Guess** the condition number of the longest.
 
 # %% tags=["hide-output"]
 inks = {
@@ -661,7 +661,7 @@ assert np.allclose(bowl_start[0] * inks["normalized"] + bowl_start[1], -x - 1)
 # %% [markdown]
 # On the right of {numref}`fig-round-valley` the gradient points straight at the minimum. One step of SGD at 0.97 covers 97 % of the way (its few points lie on the line of momentum, the last of them under the star); a learning rate of $1/c = 1$ would cover all of it. Momentum and Adam overshoot: they carry a cure for a disease that is gone.
 #
-# One picture proves little. So take eight different starts, all equally wrong, and for each optimizer the best of 31 learning rates from 0.003 to 3. Count the steps until all eight have come down, for good, to a thousandth of their first height.
+# Now take eight different starts, all equally wrong, and for each optimizer the best of 31 learning rates from 0.003 to 3. Count the steps until all eight have come down, for good, to a thousandth of their first height.
 
 
 # %% tags=["hide-input"]
@@ -719,7 +719,7 @@ assert fewest["momentum 0.9"][0] > 40 and fewest["Adam"][0] > 40
 assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 
 # %% [markdown]
-# Read the rows. SGD pays for the condition number. Momentum 0.9 and Adam take about as many steps in any of the three valleys: far more than the plainest rule needs in the bowl, a tenth of it in the long valley. They are insurances against long valleys, with a fixed premium. In Goh's interactive article you can move the rate and the momentum yourself {cite}`goh2017momentum`.
+# Read the rows. SGD pays for the condition number. Momentum 0.9 and Adam take about as many steps in any of the three valleys: far more than the plainest rule needs in the bowl, a tenth of it in the long valley. They are insurances against long valleys, with a fixed premium; Nesterov's is lower. In Goh's interactive article you can move the rate and the momentum yourself {cite}`goh2017momentum`.
 #
 # So look at the inputs before you look for a better optimizer. What normalizing cannot reach is left to momentum and Adam.
 #
@@ -814,7 +814,7 @@ def three_runs(make_optimizer, **settings):
 
 
 # %% [markdown]
-# One pass each, with the same rate. **Guess** the order of the four accuracies.
+# One pass each, with the same rate. **Guess** which of the four has the lowest loss.
 
 # %% tags=["hide-output"]
 for batch_size in (len(y_train), 4096, 256, 16):
@@ -899,7 +899,7 @@ if digits.is_mnist:
     )
     assert abs(best_accuracy - 0.913) < 0.012
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to about 10 for SGD, more for momentum, and nearly 200 for Adam. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-sweep", "caption": "Validation loss after one pass over 55,000 normalized digits, softmax regression, batches of 256. Lines: mean of three shuffles; bars: from the best to the worst of them. Stars: the settings of three tutorials."}, "image": {"alt": "Three U-shaped curves on logarithmic axes from learning rate 0.0001 to 10. Adam has its minimum near 0.003, momentum near 0.03, SGD near 0.1; to the right of it the losses rise to about 10 for SGD, more for momentum, and nearly 200 for Adam. Stars mark 0.005 and 0.01 with momentum 0.5 on the left slope of SGD, and 0.8 high on its right side, beyond a dashed line at 0.08"}}
 figure, ax = plt.subplots(figsize=(7.6, 4.4))
 for name, look in zip(sweep, ("SGD, lr 0.97", "momentum", "Adam")):
     values, mean = sweep[name][:, :, 0], loss_of[name]  # (11, 3), (11,)
@@ -1005,7 +1005,7 @@ def train_torch(model, lr, seed=0):
 
 
 # %% [markdown]
-# **Guess** what each of the four curves looks like.
+# SGD at 0.0003, at 0.1 and at 10, and a network with a hidden layer at 5. **Guess** what each of the four curves looks like.
 
 # %% tags=["nbval-within-12", "hide-cell"]
 torch.manual_seed(0)
@@ -1034,7 +1034,7 @@ if digits.is_mnist:
     assert max(curves["lr 5, hidden layer: dead"]) > 50
 assert abs(curves["lr 0.1: good"][0] - np.log(10)) < 1e-4
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike of hundreds or thousands, then a flat line at 2.3 with rare spikes"}}
+# %% tags=["hide-cell"] mystnb={"figure": {"name": "fig-too-high", "caption": "Loss of each batch during one pass, for four learning rates. The last panel is a network with a hidden layer."}, "image": {"alt": "Four small panels with logarithmic loss axes. Too low: a nearly straight, slowly falling line. Good: a quick fall, then noise around 0.35. Too high: wild jumps between 4 and 200. Too high with a hidden layer: a spike of hundreds or thousands, then a flat line at 2.3 with rare spikes"}}
 figure, panels = plt.subplots(
     1, 4, figsize=(8.8, 2.9), sharex=True, sharey=True
 )
@@ -1049,7 +1049,7 @@ panels[0].set_ylabel("loss of the batch")
 plots.show(figure, "too high")
 
 # %% [markdown]
-# Four pictures in {numref}`fig-too-high` to remember, each with a dashed line at $\ln 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line, in the right direction, some three hundred times too slow. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, several times worse than knowing nothing, and no end to them. *Too high, with a hidden layer*: an explosion in the first steps pushes most of the ReLU units so far down that they answer 0 to every picture. Then their gradients are 0 too, and what is left is a line at 2.30 with a few spikes. It looks calm, and it is dead.
+# Four pictures in {numref}`fig-too-high` to remember, each with a dashed line at $\log 10 = 2.30$, the loss of a model that knows nothing. *Too low*: nearly a straight line, in the right direction, some three hundred times too slow. *Good*: a steep fall, then noise. *Too high, one layer*: jumps, several times worse than knowing nothing, and no end to them. *Too high, with a hidden layer*: an explosion in the first steps pushes most of the ReLU units so far down that they answer 0 to every picture. Then their gradients are 0 too, and what is left is a line at 2.30 with a few spikes. It looks calm, and it is dead.
 #
 # One more kind of failure needs a loss that nothing holds back. In the valley at three times the limit, a step multiplies the distance by −5:
 
@@ -1108,9 +1108,9 @@ if digits.is_mnist:
 assert len(results) == 12
 
 # %% [markdown]
-# Where the steps were none too long, shorter ones do not get as far. Everywhere else the falling rate is better, and for SGD and Adam the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
+# Where the steps were none too long, shorter ones do not get as far. Everywhere else the falling rate is better, and the best rate of the sweep is the best no longer: if the end is quiet, the start may be loud. Choose the rate *with* its schedule.
 #
-# Other schedules have names that you will meet: *step* (divide by ten now and then), *cosine* (fall along a quarter of a wave), and **warm-up** (rise from almost nothing during the first steps; training with very large batches needs it {cite}`goyal2017accurate`). *One-cycle* is a warm-up and a fall; chapter 8 uses it. One layer does not need the warm-up:
+# Other schedules have names that you will meet: *step* (divide by ten now and then), *cosine* (fall along half a wave), and **warm-up** (rise from almost nothing during the first steps; training with very large batches needs it {cite}`goyal2017accurate`). *One-cycle* is a warm-up and a fall; chapter 8 uses it. One layer does not need the warm-up:
 
 
 # %% tags=["hide-cell"]
@@ -1141,7 +1141,7 @@ if digits.is_mnist:
 # | SGD, momentum 0.9 (Nesterov) | 0.01 to 0.1 | convolutions; often the best end, if the rate falls |
 # | AdamW | 0.001 to 0.003 | whenever you do not know; forgives a wrong unit |
 #
-# Then three tenfold steps up and down, with the schedule that you will use, on validation data.
+# Then its neighbors, a factor of three up and down, with the schedule that you will use, on validation data.
 #
 # ## One look at the test set
 #
@@ -1279,10 +1279,10 @@ summary()
 # %% [markdown]
 # ## Summary
 #
-# * For plain gradient descent the largest stable learning rate is 2 divided by the largest curvature (with momentum $\mu$, $1 + \mu$ times that). It depends on the model and on the scale of its inputs, and on no machine. Here the best one for SGD was close to it.
+# * For plain gradient descent the largest stable learning rate is 2 divided by the largest curvature. It depends on the model and on the scale of its inputs, and on no machine. Here the best one for SGD was close to it.
 # * Momentum keeps a share of the last step, Adam measures steps in units of the usual gradient. Each is a handful of lines, and equal to PyTorch's step by step. Both pay off in long valleys. Normalizing a single feature makes its valley round; 784 pixels it helps only in part.
 # * Momentum is written in two ways, which agree as long as the learning rate stays. Compare learning rates only within one optimizer, over powers of ten, on validation data, together with their schedule.
-# * A loss that jumps, stands at $\ln K$ or is NaN: the rate is too high. A straight, slowly falling line: too low.
+# * A loss that jumps, stands at $\log K$ or is NaN: the rate is too high. A straight, slowly falling line: too low.
 #
 # Next: the optimizer is fine, and yet many more passes add little. What does a layer between change, and why? That is {ref}`chapter 7 <ch-mlp>`.
 
