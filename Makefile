@@ -69,6 +69,7 @@ notebooks: $(INSTALLED)
 # How fast the course is beside the programs that it grew out of; the tables go to speed.json.
 bench: $(INSTALLED)
 	$(PY) -m benchmarks.sources
+	$(PY) -m benchmarks.processes
 
 book: $(BOOK)
 	@echo "The book is ready; open $(CURDIR)/$(BOOK)"

@@ -10,7 +10,7 @@
 # (ch-faster)=
 # # 13. Faster and wider: where the seconds go
 #
-# A tutorial's program reads the training digits once in about six seconds. The network that it trains needs one of the six. Where do the other five go, and can they be had back?
+# A tutorial's program goes once through the training digits in about three seconds. The network that it trains needs one of the three. Where do the other two go, and can they be had back?
 #
 # And when one processor has given all it has: can two train the *same* network, and end with the same weights as one? You will
 #
@@ -25,7 +25,7 @@
 # %% [markdown]
 # ## One pass, taken apart
 #
-# The program first: the digits as files hold them, a transformation for each picture, a `DataLoader`, and the three-layer network of {ref}`chapter 7 <ch-mlp>`. We measure on the first 6,000 digits and multiply by ten.
+# The program first: a picture object for each digit, `ToTensor` for each picture, a `DataLoader`, and the three-layer network of {ref}`chapter 7 <ch-mlp>`. We measure on the first 6,000 digits and multiply by ten.
 
 # %%
 import os
@@ -38,8 +38,11 @@ from mnist_course.training import models
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import ToTensor
 
+to_tensor = ToTensor()
 digits, device = load_data(), pick_device()
 num_some = min(6_000, len(digits.train_labels))
 times_all = len(digits.train_labels) / num_some  # 10
@@ -47,13 +50,13 @@ print(describe(device), digits.source)
 
 
 # %%
-class Pictures(Dataset):
+class Pictures(Dataset):  # as torchvision's MNIST does it
     def __len__(self):
         return num_some
 
     def __getitem__(self, i):
-        picture = torch.tensor(digits.train_images[i])  # (28, 28)
-        return picture[None].float() / 255, int(digits.train_labels[i])
+        picture = Image.fromarray(digits.train_images[i])
+        return to_tensor(picture), int(digits.train_labels[i])  # (1, 28, 28)
 
 
 def make_network(kind=torch.optim.SGD, lr=0.1, **options):
@@ -106,7 +109,7 @@ for part, seconds in profile.items():
     )
 
 # %% [markdown]
-# On the machine that wrote this page more than half goes into loading: 60,000 times a small Python function is called, makes a tensor of 784 numbers, and at the end 64 of them are stacked. Nothing of that is learning. **Guess** what remains of it if all pictures lie on the device as one tensor, and a batch is one indexing operation, as {ref}`chapter 2 <ch-batches>` ended.
+# On the machine that wrote this page more than half goes into loading: 60,000 times small functions are called that wrap 784 bytes in a picture, unwrap it, copy and divide it, and at the end 64 of them are stacked. Nothing of that is learning. **Guess** what remains of it if all pictures lie on the device as one tensor, and a batch is one indexing operation, as {ref}`chapter 2 <ch-batches>` ended.
 
 # %% tags=["nbval-ignore-output", "hide-output"]
 X, y = to_tensors(
@@ -428,7 +431,7 @@ assert 60_000 % 128 == 96
 
 # %%
 PROGRAM = """
-import os, sys, time
+import os, sys
 import torch, torch.distributed as dist, torch.nn.functional as F
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -455,7 +458,7 @@ for epoch in range(2):
         optimizer.zero_grad()
         F.cross_entropy(team(X), y).backward()
         optimizer.step()
-print(f"process {rank} of {size}: {len(sampler)} digits a pass", flush=True)
+print(f"process {rank} of {size}: {len(sampler)} digits a pass\n", end="", flush=True)
 if rank == 0:                                                       # 5
     torch.save(model.state_dict(), sys.argv[1])
 dist.destroy_process_group()
@@ -516,7 +519,23 @@ assert max(t.abs().max() for t in weights[1].values()) > 0.1
 # %% [markdown]
 # Equal, but for the last digits of the floats: the two halves are added in another order. 159,010 numbers, the same path downhill, by two processes that exchange nothing but gradients.
 #
-# How much faster is it? Each process has half of the multiplications, and a message of 159,010 numbers after each step. For a network that is small beside its messages, two processes may be *slower* than one; for a convolutional network, which computes much with few weights, the message is nothing. On two cores our best network makes its pass with two processes in little more than half of the time that one process with one thread needs. (It is {eq}`eq-amdahl` again: the messages are the part that does not get faster.)
+# How much faster is it? Each process has half of the multiplications, and a message of 159,010 numbers after each step. For a network that is small beside its messages, two processes may be *slower* than one. For a convolutional network, which computes much with few weights, the message is little. Our best network, on two cores, two processes against one with one thread (`python -m benchmarks.processes` measures it). **Guess** the ratio, and whether bfloat16 makes it larger or smaller.
+
+# %% tags=["hide-cell"]
+from mnist_course.speed import format_cells, load_speed
+
+for row in format_cells(load_speed()["two_processes"]):
+    print("  ".join(f"{cell:>15}" for cell in row[1:]))
+
+# %% tags=["remove-cell"]
+two = {
+    (r["type"], r["batch"]): r["ratio"] for r in load_speed()["two_processes"]
+}
+assert two["float32", 256] > 1.7 and two["float32", 256] > two["float32", 128]
+assert two["bfloat16", 128] < two["float32", 128] < 2.1
+
+# %% [markdown]
+# About 1.8 where there is much to compute for each message, and less where there is not: what bfloat16 makes fast is the computing and not the message, and half of a small batch is computed less efficiently than the whole. It is {eq}`eq-amdahl` again.
 #
 # ## One of them dies
 #

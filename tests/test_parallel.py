@@ -89,7 +89,7 @@ def test_alone_nothing_is_divided_weighed_or_sent():
     batches = Batches(torch.zeros(5, 2), torch.zeros(5).long(), 2, shuffle=False)
     model, loss, measured = torch.nn.Linear(2, 2), torch.tensor(3.0), Evaluation(1.0, 0.5, 4)
     assert ALONE.leads and ALONE.part_of(batches) is batches and ALONE.wrap(model) is model
-    assert ALONE.weigh(loss, 2) is loss and ALONE.pool(measured) is measured
+    assert ALONE.weigh(loss, 2, batches) is loss and ALONE.pool(measured) is measured
     assert ALONE.in_turn(lambda: 7) == 7
     ALONE.agree({"anything": object()})
     with joined(lambda: torch.device("cpu")) as team:

@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from benchmarks.floor import training_flops
+from benchmarks.processes import SETTINGS
 from benchmarks.programs import PROGRAMS
 from mnist_course.speed import format_speed, load_speed
 from mnist_course.training import models
@@ -32,6 +33,7 @@ def test_every_source_program_is_stored_in_all_tables(speed):
     assert rows(speed["floor"], 2) == TORCH
     assert [row["threads"] for row in speed["rates"]] == [1, 2]
     assert len(speed["reading"]) == 1
+    assert [(row["type"], row["batch"]) for row in speed["two_processes"]] == SETTINGS
 
 
 def test_the_ratios_are_those_of_the_stored_times(speed):
@@ -41,6 +43,9 @@ def test_the_ratios_are_those_of_the_stored_times(speed):
         assert row["cpu_ratio"] == pytest.approx(row["source_cpu_s"] / row["ours_cpu_s"], rel=1e-3)
     [row] = speed["reading"]
     assert row["ratio"] == pytest.approx(row["ours_s"] / row["gunzip_s"], rel=1e-3)
+    for row in speed["two_processes"]:
+        both = row["one_process_s"] / row["two_processes_s"]
+        assert row["ratio"] == pytest.approx(both, rel=1e-2)
     for row in speed["floor"]:
         floor = max(row["compute_s"], row["memory_s"])
         assert row["gap"] == pytest.approx(row["ours_s"] / floor, rel=1e-3)

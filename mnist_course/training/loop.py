@@ -173,17 +173,20 @@ class _Run:
                 guards.check_last_batch(batches, self.model, X.to(device))
             unchecked = guards.unchecked_labels(batches, y, first=number == 0)
             # Nothing is copied if they are there already.
-            self.make_step(X.to(device), y.to(device), unchecked)
+            self.make_step(X.to(device), y.to(device), unchecked, batches)
             self.tally.seconds = time.perf_counter() - begun
             if self.keeper:
                 self.keeper.after_step(self.step)
         # On a GPU this waits for the last step.
         measured = self.team.summed(self.tally).result()
+        self.team.share_buffers(self.model)
         self.tally.seconds = time.perf_counter() - begun
         self.check_loss(measured.loss, f"by step {self.tally.num_batches}")
         return measured
 
-    def make_step(self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None) -> None:
+    def make_step(
+        self, X: torch.Tensor, y: torch.Tensor, unchecked: torch.Tensor | None, batches: BatchSource
+    ) -> None:
         """Compute the loss of a batch, its gradient, and one step of the optimizer."""
         number = self.tally.num_batches
         guards.check_rates(self.optimizer, self.scheduler)
@@ -202,7 +205,7 @@ class _Run:
                 guards.check_batch(X, y)  # before the learning rate is blamed
             self.check_loss(value, f"by step {number + 1}")
         self.optimizer.zero_grad()
-        self.team.weigh(loss, len(y)).backward()
+        self.team.weigh(loss, len(y), batches).backward()
         self.optimizer.step()
         if self.scheduler:
             self.scheduler.step()
@@ -212,7 +215,6 @@ class _Run:
     def validate(self, batches: BatchSource) -> Evaluation:
         """Measure the model after a pass, whose last step may be the one that ruined it."""
         self._seed(self.step, batches)
-        self.team.share_buffers(self.model)
         part = evaluate(self.model, batches, loss_fn=self.loss_fn, half=self.half)
         measured = self.team.pool(part)
         self.check_loss(measured.loss, "in validation", limit=math.inf)

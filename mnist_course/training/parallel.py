@@ -73,7 +73,10 @@ class Team:
         if self.size == 1:
             return model
         on_gpu = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=on_gpu)
+        # Running means are needed at the end of a pass only, see `share_buffers`.
+        return DistributedDataParallel(
+            model, device_ids=on_gpu, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
 
     def part_of(self, batches: Batches, *, every: bool = True) -> Batches:
         """Return batches of which this process sees its part only.
@@ -105,7 +108,7 @@ class Team:
             )
         return _Part(batches, self)
 
-    def weigh(self, loss: torch.Tensor, num_examples: int) -> torch.Tensor:
+    def weigh(self, loss: torch.Tensor, num_examples: int, batches: object) -> torch.Tensor:
         """Return the loss times what makes the mean of all processes the mean of the batch.
 
         Parameters
@@ -114,6 +117,9 @@ class Team:
             ``()``, the mean over this process's part.
         num_examples : int
             How many examples that part has: parts of a last batch may differ by one.
+        batches : object
+            Where it comes from. What `part_of` returned knows the size of the whole batch; for
+            anything else the processes ask each other.
 
         Returns
         -------
@@ -122,6 +128,8 @@ class Team:
         """
         if self.size == 1:
             return loss
+        if isinstance(batches, _Part):
+            return loss * (num_examples * self.size / batches.num_in_batch)
         total = torch.full_like(loss.detach(), num_examples)  # made there: no GPU waits
         dist.all_reduce(total)
         return loss * (num_examples * self.size / total)
@@ -166,7 +174,7 @@ class Team:
         return whole
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Give all processes the running means of number 0, which belong to what it saves.
+        """Give all processes the running means of number 0, at the end of a pass.
 
         Parameters
         ----------
@@ -239,13 +247,13 @@ class _Part(Batches):
 
     def __init__(self, whole: Batches, team: Team) -> None:
         super().__init__(whole.X, whole.y, whole.batch_size, shuffle=whole.shuffle, seed=whole.seed)
-        self._team = team
+        self._team, self.num_in_batch = team, 0
 
     def one_pass(self, epoch: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield this process's part of the batches of one pass."""
         rank, size = self._team.rank, self._team.size
         for X, y in super().one_pass(epoch, start):
-            n = len(y)
+            n = self.num_in_batch = len(y)
             mine = slice(n * rank // size, n * (rank + 1) // size)
             if mine.start < mine.stop:
                 yield X[mine], y[mine]
