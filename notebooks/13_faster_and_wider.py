@@ -458,7 +458,7 @@ for epoch in range(2):
         optimizer.zero_grad()
         F.cross_entropy(team(X), y).backward()
         optimizer.step()
-print(f"process {rank} of {size}: {len(sampler)} digits a pass\n", end="", flush=True)
+print(f"process {rank} of {size}: {len(sampler)} digits a pass\\n", end="", flush=True)
 if rank == 0:                                                       # 5
     torch.save(model.state_dict(), sys.argv[1])
 dist.destroy_process_group()

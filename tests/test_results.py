@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from mnist_course import cli
 from mnist_course.results import STORED, Result, format_results, load_results, table
+from mnist_course.speed import format_speed, load_speed
 from mnist_course.training.models import count_parameters
 from mnist_course.training.recipes import RECIPES
 
@@ -63,7 +64,7 @@ def test_the_order_of_merit_is_the_one_that_the_chapters_tell(results):
 def test_the_command_prints_every_row(results):
     done = CliRunner().invoke(cli.main, ["results"])
     assert done.exit_code == 0
-    assert done.output == format_results(results) + "\n"
+    assert done.output == f"{format_results(results)}\n\n{format_speed(load_speed())}\n"
     assert all(result.title in done.output for result in results.values())
 
 
