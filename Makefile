@@ -70,6 +70,7 @@ notebooks: $(INSTALLED)
 bench: $(INSTALLED)
 	$(PY) -m benchmarks.sources
 	$(PY) -m benchmarks.processes
+	$(PY) -m benchmarks.compiled
 
 book: $(BOOK)
 	@echo "The book is ready; open $(CURDIR)/$(BOOK)"

@@ -62,7 +62,7 @@ Tables = dict[str, list[Row]]
 Settings = tuple[float, int]  # how much of its usual share a turn takes, and how many rounds
 
 NAMES = ("reading", *PROGRAMS, "S3", "floor")  # in this order: each uses those before it
-TABLES = ("same_work", "same_accuracy", "reading", "two_processes", "rates", "floor")
+TABLES = ("same_work", "same_accuracy", "reading", "two_processes", "compiled", "rates", "floor")
 ORDER = (*PROGRAMS, "S3", *dict.fromkeys(program.quick for program in PROGRAMS.values()))
 
 

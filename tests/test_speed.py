@@ -43,6 +43,8 @@ def test_the_ratios_are_those_of_the_stored_times(speed):
         assert row["cpu_ratio"] == pytest.approx(row["source_cpu_s"] / row["ours_cpu_s"], rel=1e-3)
     [row] = speed["reading"]
     assert row["ratio"] == pytest.approx(row["ours_s"] / row["gunzip_s"], rel=1e-3)
+    for row in speed["compiled"]:
+        assert row["ratio"] == pytest.approx(row["plain_s"] / row["compiled_s"], rel=1e-2)
     for row in speed["two_processes"]:
         both = row["one_process_s"] / row["two_processes_s"]
         assert row["ratio"] == pytest.approx(both, rel=1e-2)
