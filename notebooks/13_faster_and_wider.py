@@ -560,8 +560,18 @@ import psutil
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 
 
+num_epochs = str(round(120_000 / len(digits.train_labels)))  # 2
+
+
 def train_command(file):
-    train = ["mnist_course", "train", "--model", "softmax", "--epochs", "2"]
+    train = [
+        "mnist_course",
+        "train",
+        "--model",
+        "softmax",
+        "--epochs",
+        num_epochs,
+    ]
     keep = ["--checkpoint", str(file), "--resume", "--save-every", "50"]
     return ["--nproc-per-node=2", "--max-restarts=1", "-m", *train, *keep]
 
