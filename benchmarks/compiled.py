@@ -7,7 +7,6 @@ It needs a C++ compiler. The table goes to ``mnist_course/speed.json``.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -19,11 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.measure_models import hardware
+from benchmarks.processes import store
 from mnist_course.data import Batches, load_data, to_tensors
 from mnist_course.device import pick_device
-from mnist_course.files import atomic_write
-from mnist_course.speed import STORED, format_speed, load_speed
 from mnist_course.training import models
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -63,12 +60,7 @@ def main(rounds: int) -> None:
         row = {"network": name, "compiling_s": compiling, "plain_s": as_is, "compiled_s": quick}
         row = {key: v if isinstance(v, str) else float(f"{v:.4g}") for key, v in row.items()}
         rows.append({**row, "ratio": float(f"{as_is / quick:.3g}")})
-    speed = load_speed()
-    if speed["machine"] != hardware():
-        raise click.ClickException("speed.json is of another machine: run make bench first")
-    with atomic_write(STORED) as file:
-        file.write((json.dumps({**speed, "compiled": rows}, indent=1) + "\n").encode())
-    click.echo(format_speed({"machine": speed["machine"], "compiled": rows}))
+    store("compiled", rows)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,16 @@ def seconds(launch: list[str], dtype: str, batch_size: int) -> float:
     return float(found[1])
 
 
+def store(name: str, rows: list[dict[str, Any]]) -> None:
+    """Put a table into ``speed.json``, if that is of this machine, and print it."""
+    speed = load_speed()
+    if speed["machine"] != hardware():
+        raise click.ClickException("speed.json is of another machine: run make bench first")
+    with atomic_write(STORED) as file:
+        file.write((json.dumps({**speed, name: rows}, indent=1) + "\n").encode())
+    click.echo(format_speed({"machine": speed["machine"], name: rows}))
+
+
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="Turns of each.")
 def main(rounds: int) -> None:
@@ -47,12 +57,7 @@ def main(rounds: int) -> None:
         one, two = (median(column) for column in zip(*both, strict=True))
         rows.append({"network": "cnn", "type": dtype, "batch": batch_size, "one_process_s": one,
                      "two_processes_s": two, "ratio": float(f"{one / two:.3g}")})  # fmt: skip
-    speed = load_speed()
-    if speed["machine"] != hardware():
-        raise click.ClickException("speed.json is of another machine: run make bench first")
-    with atomic_write(STORED) as file:
-        file.write((json.dumps({**speed, "two_processes": rows}, indent=1) + "\n").encode())
-    click.echo(format_speed({"machine": speed["machine"], "two_processes": rows}))
+    store("two_processes", rows)
 
 
 if __name__ == "__main__":

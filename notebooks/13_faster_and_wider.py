@@ -603,7 +603,7 @@ victim = psutil.Process(running.pid).children()[-1]
 victim.kill()
 print(f"killed process {victim.pid} after step {step_of(file)}")
 printed, errors = running.communicate()
-print(printed)
+print(printed.replace(str(folder / "_")[:-1], ""))  # names without their folder
 
 # %% [markdown]
 # The last line is a result, and in between stands "resumed". Compare with a run that nobody disturbed. **Guess:** the same accuracy, the same weights to a few digits, or the same bits?
