@@ -317,7 +317,7 @@ assert one + 0.001 == one and torch.tensor(1.0) + 0.001 != 1
 assert torch.finfo(torch.bfloat16).max > 1e38
 
 # %% [markdown]
-# **Threads.** A matrix product is divided among threads, here as many as there are cores. Between two products they wait for each other, and by default some libraries let them *spin*: ask again and again, at full speed. That is quick while nobody else wants the cores. With a second program, or a second pool of threads in the same one, the waiting takes the time from the working, and everything becomes five to ten times slower. The first line of every chapter prevents it: `mnist_course.threads` sets `OMP_WAIT_POLICY=PASSIVE` before torch is loaded, so that who waits sleeps.
+# **Threads.** A matrix product is divided among threads, here as many as there are cores. Between two products they wait for each other, and by default some libraries let them *spin*: ask again and again, at full speed. That is quick while nobody else wants the cores. With a second program, or a second pool of threads in the same one, the waiting takes the time from the working, and everything becomes several times slower. The first line of every chapter prevents it: `mnist_course.threads` sets `OMP_WAIT_POLICY=PASSIVE` before torch is loaded, so that who waits sleeps.
 #
 # **`torch.compile`** turns a model into a program of its own, which has to be written and compiled first. We do not do that on this page, because it needs a C++ compiler and its time; `python -m benchmarks.compiled` does. **Guess** how many seconds the compiler takes, and how much faster a pass becomes, for the three-layer network and for the small convolutional one.
 
@@ -339,7 +339,7 @@ assert min(mlp_row["compiling_s"], cnn_row["compiling_s"]) > 1
 #
 # A second saved per pass is worth something only if the network ends as good. So here is every recipe of the course that is on the {ref}`results page <results>`: how long the whole run took, from the files to the test, and how many test digits it misreads.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-time-to-accuracy", "caption": "What a run costs and what it brings: seconds of one core against mistakes, both logarithmic. Dots: one run each, with three random starts. Gray: the tutorials' settings; blue: ours. Dotted: 92, 97, 98, 99 and 99.5 % right."}, "image": {"alt": "A scatter of some twenty-five dots from 2 to 450 seconds and from 12 to 0.3 % mistakes. For the same kind of network ours lie to the left of and below the tutorials': one layer 2 s and 7.5 %, an MLP 18 s and 1.1 %, a small CNN 6 s and 0.8 %, the best CNN 450 s and 0.33 %"}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-time-to-accuracy", "caption": "What a run costs and what it brings: seconds of one core against mistakes, both logarithmic. One mark is one run, with another random start. Gray squares: the tutorials' settings; blue dots: ours. Dotted: 92, 97, 98, 99 and 99.5 % right."}, "image": {"alt": "A scatter of some twenty-five dots from 2 to 450 seconds and from 12 to 0.3 % mistakes. For the same kind of network ours lie to the left of and below the tutorials': one layer 2 s and 7.5 %, an MLP 18 s and 1.1 %, a small CNN 6 s and 0.8 %, the best CNN 450 s and 0.33 %"}}
 from mnist_course.results import load_results
 
 stored = load_results()
