@@ -193,9 +193,10 @@ def train(
 def results() -> None:
     """Print what every model of the course reached, and how fast: the results page's tables."""
     from mnist_course.results import format_results, load_results
-    from mnist_course.speed import format_speed, load_speed
+    from mnist_course.speed import GPU, format_speed, load_speed
 
-    say(f"{format_results(load_results())}\n\n{format_speed(load_speed())}")
+    speed = [format_speed(load_speed()), format_speed(load_speed(GPU))]
+    say("\n\n".join([format_results(load_results()), *speed]))
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """How fast the course is beside the programs that it grew out of, and beside the machine.
 
-The numbers are made by ``python -m benchmarks.sources`` and stored in ``speed.json`` beside this
-file. Nothing is typed in by hand.
+The numbers are made by the programs in ``benchmarks`` and stored in ``speed.json`` beside this
+file, or in ``gpu.json``. Nothing is typed in by hand.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 from mnist_course.table import format_rows
 
 STORED = Path(__file__).with_name("speed.json")
+GPU = Path(__file__).with_name("gpu.json")  # by benchmarks/on_gpu.py, elsewhere
 
 
 def load_speed(path: Path = STORED) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def load_speed(path: Path = STORED) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        The file that ``benchmarks/sources.py`` wrote.
+        `STORED` or `GPU`.
 
     Returns
     -------

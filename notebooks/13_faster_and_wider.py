@@ -451,7 +451,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from mnist_course.data import load_data, to_tensors
 
-cuda = torch.cuda.is_available()
+cuda = torch.cuda.device_count() > 1
 dist.init_process_group("nccl" if cuda else "gloo")                 # 1
 rank, size = dist.get_rank(), dist.get_world_size()
 device = torch.device(f"cuda:{os.environ['LOCAL_RANK']}" if cuda else "cpu")
@@ -492,6 +492,11 @@ folder = Path(tempfile.mkdtemp())
 (folder / "two.py").write_text(PROGRAM)
 
 
+environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+if torch.cuda.device_count() < 2:  # two processes do not share a GPU
+    environment["MNIST_COURSE_DEVICE"] = "cpu"
+
+
 def torchrun(*arguments):
     """Run `torchrun --standalone ...`; return what it printed, without torchrun's own lines."""
     command = [
@@ -501,9 +506,6 @@ def torchrun(*arguments):
         "--standalone",
         *arguments,
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if not torch.cuda.is_available():
-        environment["MNIST_COURSE_DEVICE"] = "cpu"
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment
     )
@@ -584,11 +586,6 @@ def step_of(file):
 
 
 # %% tags=["nbval-ignore-output"]
-environment = {
-    **os.environ,
-    "OMP_NUM_THREADS": "1",
-    "MNIST_COURSE_DEVICE": "cpu",
-}
 file = folder / "killed.pt"
 running = subprocess.Popen(
     TORCHRUN + train_command(file),

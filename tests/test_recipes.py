@@ -203,7 +203,7 @@ def test_the_last_line_is_the_test_accuracy(on_practice):
     done = command("--model", "softmax", "--epochs", 2, "--seed", 3)
     assert done.exit_code == 0
     first, *lines = done.output.splitlines()
-    assert re.fullmatch(r"cpu \(.*, \d+ threads?\), torch [\d.]+, seed 3, practice set", first)
+    assert re.fullmatch(r"(cpu|cuda|mps) \(.+\), torch [\d.]+, seed 3, practice set", first)
     assert [line[:8] for line in lines[:-1]] == ["epoch  1", "epoch  2"]
     assert re.fullmatch(r"test accuracy \d\d\.\d\d %", lines[-1])
 

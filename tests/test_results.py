@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from mnist_course import cli
 from mnist_course.results import STORED, Result, format_results, load_results, table
-from mnist_course.speed import format_speed, load_speed
+from mnist_course.speed import GPU, format_speed, load_speed
+from mnist_course.speed import STORED as SPEED
 from mnist_course.training.models import count_parameters
 from mnist_course.training.recipes import RECIPES
 
@@ -64,7 +65,8 @@ def test_the_order_of_merit_is_the_one_that_the_chapters_tell(results):
 def test_the_command_prints_every_row(results):
     done = CliRunner().invoke(cli.main, ["results"])
     assert done.exit_code == 0
-    assert done.output == f"{format_results(results)}\n\n{format_speed(load_speed())}\n"
+    parts = [format_results(results), *(format_speed(load_speed(path)) for path in (SPEED, GPU))]
+    assert done.output == "\n\n".join(parts) + "\n"
     assert all(result.title in done.output for result in results.values())
 
 

@@ -9,8 +9,10 @@ from torch import nn
 from benchmarks.floor import training_flops
 from benchmarks.processes import SETTINGS
 from benchmarks.programs import PROGRAMS
-from mnist_course.speed import format_speed, load_speed
+from mnist_course.results import load_results
+from mnist_course.speed import GPU, format_speed, load_speed
 from mnist_course.training import models
+from mnist_course.training.recipes import RECIPES
 
 TORCH = ["S4", "S2", "S0", "S1"]
 
@@ -77,6 +79,21 @@ def test_the_course_is_as_good_as_the_program_it_is_compared_with(speed):
         **published,
         "S3": 1,
     }
+
+
+def test_the_tables_of_the_gpu_agree_with_themselves():
+    speed = load_speed(GPU)
+    assert "cuda" in speed["machine"]
+    for row in speed["recipes_on_a_gpu"]:
+        recipe = RECIPES[row["recipe"]]
+        assert row["epochs"] == recipe.num_epochs
+        assert row["ratio"] == pytest.approx(row["cpu_pass_s"] / row["gpu_pass_s"], rel=1e-3)
+        assert row["whole_run_s"] > 0.9 * row["epochs"] * row["gpu_pass_s"]
+        # A GPU draws other starting weights, and learns as much from them.
+        result = load_results()[row["recipe"]]
+        assert row["test_accuracy"] == pytest.approx(result.mean, abs=4 * (row["sd"] + result.sd))
+    seconds = [row["small_cnn_s"] for row in speed["changes_on_a_gpu"]]
+    assert seconds == sorted(seconds, reverse=True)
 
 
 def test_operations_are_counted_as_by_hand():

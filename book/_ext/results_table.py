@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnist_course.results import load_results, table
-from mnist_course.speed import format_cells, load_speed
+from mnist_course.speed import GPU, format_cells, load_speed
 
 
 class Results(SphinxDirective):
@@ -27,13 +27,14 @@ class Results(SphinxDirective):
 
 
 class Speed(SphinxDirective):
-    """One of the tables of ``speed.json``, by its name."""
+    """One of the tables of ``speed.json`` or ``gpu.json``, by its name."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return the table's nodes."""
-        head, *rows = format_cells(load_speed()[self.arguments[0]])
+        [speed] = [s for s in (load_speed(), load_speed(GPU)) if self.arguments[0] in s]
+        head, *rows = format_cells(speed[self.arguments[0]])
         return [
             _table(head, rows, [max(map(len, column)) + 2 for column in zip(*rows, strict=True)])
         ]
@@ -65,7 +66,7 @@ def _row(cells: list[str]) -> nodes.row:
     """Return one row; the first cell is what one types, so it is set as code."""
     row = nodes.row()
     for i, cell in enumerate(cells):
-        literal = i == 0 and cell not in ("name", "program", "what")
+        literal = i == 0 and cell not in ("name", "program", "what", "recipe", "change", "network")
         text = nodes.literal(text=cell) if literal else nodes.Text(cell)
         row += nodes.entry("", nodes.paragraph("", "", text))
     return row

@@ -11,6 +11,7 @@ import copy
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -332,6 +333,8 @@ def _meet(team: Team) -> None:
     The store of torchrun outlives a restart, and so do the addresses of processes that have died.
     """
     backend = BACKENDS.get(team.device.type, "gloo")
+    # What torch says once about the layout of gradients, and of its barrier on a GPU.
+    warnings.filterwarnings("ignore", message="Grad strides do not match|barrier")
     try:
         store, rank, size = next(rendezvous("env://", timeout=WAIT))
         own = dist.PrefixStore(f"start {_start()}", store)
