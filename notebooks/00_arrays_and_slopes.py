@@ -166,7 +166,13 @@ ax.set(xlabel="a", ylabel="b", aspect="equal")
 plots.show(figure, "gradient")
 
 # %% [markdown]
-# Open {numref}`fig-gradient`, and look along the arrow. It stands at a right angle to the line of equal height, and the way down passes beside the star. The gradient knows the slope *here*, and nothing of where the bottom lies. So one takes a small step, and asks again:
+# Open {numref}`fig-gradient`, and look along the arrow. It stands at a right angle to the line of equal height, and the way down passes beside the star. The gradient knows the slope *here*, and nothing of where the bottom lies.
+#
+# :::{living} hill
+# Drag the point, or move it with the arrow keys. From where does the way down point straight at the star? Then walk: what does a learning rate of 0.35 do?
+# :::
+#
+# So one takes a small step, and asks again:
 
 # %%
 place = np.array([2.0, 1.0])

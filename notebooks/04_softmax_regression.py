@@ -142,6 +142,10 @@ assert np.allclose(-np.log(marks).round(2), [0.51, 2.81, 7.42])
 # %% [markdown]
 # In {numref}`fig-minus-log` the loss has no upper end: to give the truth a probability of zero costs infinitely much. A model pays little for doubt and a lot for arrogance. Every factor of ten in probability costs the same amount, $\log 10 \approx 2.3$.
 #
+# :::{living} softmax
+# Three scores become probabilities, a loss and a gradient ($p - y$, two sections below). Make the model sure and wrong. Then turn the temperature, by which all scores are divided: what does it never change?
+# :::
+#
 # ## One-hot, and why nobody stores it
 #
 # **Your turn.** (Three minutes.) Look it up in code: from `probs` $(B, K)$ and `labels` $(B,)$, whole numbers, make the $B$ probabilities of the right classes. (Two lists as an index go in step: `probs[rows, columns]`.)

@@ -612,6 +612,10 @@ assert rises["momentum"] and rises["Nesterov"] and rises["Adam"]
 #
 # On the right, both SGD curves fall at every step; the three others rise in between. An optimizer with a memory may go up, and still be on its way.
 #
+# :::{living} valley
+# The same race with your own $\eta$ and $\mu$; for Adam $\mu$ is $\beta_1$. Who diverges first when $\eta$ grows? Which momentum is best for a small $\eta$? And who is left without an advantage in the bowl?
+# :::
+#
 # ## Make the valley round
 #
 # What are these optimizers fighting? The shape of the valley, and nothing else. That shape depends on how we measure $x$. With pixels from 0 to 1 the same digits, the same model and the same loss make a much longer valley. With $x$ normalized to mean 0 and standard deviation 1, as in {ref}`chapter 2 <ch-batches>`, $H$ becomes the identity matrix: a round bowl, with one curvature in all directions. **Guess** the condition number of the longest.

@@ -208,6 +208,10 @@ plots.show(figure, "one window")
 # %% [markdown]
 # Follow the stem of the seven in {numref}`fig-one-window`: red on its left side, blue on its right, and white inside. The same nine numbers did this everywhere. Turned by 90 degrees, they find the upper and lower edges instead. Such a picture of answers is called a **feature map**.
 #
+# :::{living} kernel
+# Change the nine weights, and point at the digit or at its map: below stand the nine products of that window and their sum. Which kernel finds the ends of strokes? Which answers to nothing at all?
+# :::
+#
 # ## All windows at once
 #
 # A layer has several filters, and its input may have several *channels*, for instance the maps of the layer before. A filter then has a square of weights for each input channel, and adds everything up:

@@ -28,7 +28,11 @@ EXERCISE = re.compile(r"^:::\{exercise\}\n:label: ([\w-]+)\n(.*?)\n:::$", re.MUL
 SOLUTION = re.compile(r"^:::\{solution-start\} ([\w-]+)\n:class: dropdown\n:::$", re.MULTILINE)
 EQUATION = re.compile(r"\$\$([^$]*?)\$\$ \((eq-[\w-]+)\)")
 ROLE = re.compile(r"\{(ref|numref|eq|cite|term)\}`(?:([^`<]+?)\s*<([\w-]+)>|([^`]+))`")
-DROPPED = re.compile(r"^(\([\w-]+\)=|:::\{solution-end\}\n:::)$\n?", re.MULTILINE)
+# Labels, ends of boxes, and figures that move: those need the page.
+DROPPED = re.compile(
+    r"^(\([\w-]+\)=|:::\{solution-end\}\n:::)$\n?|^:::\{living\} \w+\n(?:(?!:::).*\n)*:::$\n*",
+    re.MULTILINE,
+)
 # What is numbered, as it stands in a script, with the label as its group.
 NUMBERED = (r'"name": "(fig-[\w-]+)"', r"^# :label: (ex-[\w-]+)", r"\$\$ \((eq-[\w-]+)\)")
 LEFT_OVER = re.compile(r"^:::.*$|\{[a-z]+\}`|^\([\w-]+\)=", re.MULTILINE)

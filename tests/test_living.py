@@ -1,0 +1,268 @@
+"""The figures that move, in a real browser: the numbers of Python, and a hand that moves them."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mnist_course.by_hand import convolution, losses, optimizers
+from mnist_course.chapters import ROOT
+from tests.test_browser import HTML, Visit
+
+pytestmark = pytest.mark.browser
+
+LIBRARY = ROOT / "book" / "_static" / "living"
+PAGES = {
+    "hill": "00_arrays_and_slopes",
+    "softmax": "04_softmax_regression",
+    "valley": "06_optimizers",
+    "kernel": "09_cnn",
+}
+
+
+@pytest.fixture
+def figure(browser):
+    """Open a figure's page from a file, wait until it is drawn; nothing may go wrong on it."""
+    visits = []
+
+    def open_figure(name, **options):
+        visit = Visit(browser, (HTML / "notebooks" / f"{PAGES[name]}.html").as_uri(), **options)
+        visits.append(visit)
+        visit.figure = visit.page.locator(f"#living-{name}")
+        visit.page.wait_for_function(
+            f"document.querySelector('#living-{name} .living-numbers')?.textContent"
+        )
+        return visit
+
+    yield open_figure
+    for visit in visits:
+        assert visit.errors == [] and visit.external == []
+        visit.context.close()
+
+
+def said(visit):
+    """Return the figure's line of numbers, once it is drawn."""
+    visit.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    return visit.figure.locator(".living-numbers").inner_text()
+
+
+def slide(visit, label, value):
+    """Put a slider where a hand would."""
+    control = visit.figure.get_by_label(label)
+    control.evaluate(
+        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", value
+    )
+
+
+def test_every_figure_is_tested_and_fits_into_a_screen_or_three():
+    figures = {path.stem for path in LIBRARY.glob("*.js")} - {"living"}
+    assert figures == set(PAGES)
+    for name in figures:
+        assert len((LIBRARY / f"{name}.js").read_text().splitlines()) <= 150, name
+    shared = [HTML / "_static" / "living" / name for name in ("living.js", "living.css", "data.js")]
+    assert sum(path.stat().st_size for path in shared) < 200_000
+
+
+# The same numbers as Python's --------------------------------------------------------------------
+
+
+def test_the_hills_slopes_are_those_of_autograd(figure):
+    visit = figure("hill")
+    for a, b in [(2.0, 1.0), (-0.3, 2.5), (0.0, 0.0)]:
+        place = torch.tensor([a, b], dtype=torch.float64, requires_grad=True)
+        height = place[0] ** 2 + 3 * place[1] ** 2
+        height.backward()
+        assert visit.page.evaluate(f"Hill.height({a}, {b})") == pytest.approx(height.item())
+        found = visit.page.evaluate(f"Hill.gradient({a}, {b})")
+        assert found == pytest.approx(place.grad.tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 7.0])
+def test_probabilities_loss_and_gradient_are_torchs(figure, temperature):
+    visit = figure("softmax")
+    for logits in ([1.0, 2.0, 4.0], [1000.0, 0.0, -1000.0], [0.0, 0.0, 0.0]):
+        z = torch.tensor([logits], dtype=torch.float64) / temperature
+        z.requires_grad_()
+        loss = F.cross_entropy(z, torch.tensor([1]))
+        loss.backward()
+        ask = f"({logits}, 1, {temperature})"
+        probs = visit.page.evaluate(f"SoftmaxFigure.softmax({logits}, {temperature})")
+        assert np.allclose(probs, z.softmax(dim=1).detach()[0], atol=1e-12)
+        assert np.allclose(probs, losses.softmax(z.detach().numpy())[0], atol=1e-12)
+        assert visit.page.evaluate(f"SoftmaxFigure.loss{ask}") == pytest.approx(loss.item())
+        found = visit.page.evaluate(f"SoftmaxFigure.gradient{ask}")
+        assert np.allclose(found, z.grad[0], atol=1e-12)
+
+
+TORCH = {
+    "SGD": lambda q, lr, mu: torch.optim.SGD([q], lr),
+    "momentum": lambda q, lr, mu: torch.optim.SGD([q], lr, momentum=mu),
+    "Nesterov": lambda q, lr, mu: torch.optim.SGD([q], lr, momentum=mu, nesterov=True),
+    "RMSprop": lambda q, lr, mu: torch.optim.RMSprop([q], lr),
+    "Adam": lambda q, lr, mu: torch.optim.Adam([q], lr, betas=(mu, 0.999)),
+}
+
+
+@pytest.mark.parametrize("rule", TORCH)
+def test_every_optimizer_walks_torchs_path(figure, rule):
+    visit = figure("valley")
+    H, r = (np.array(visit.page.evaluate(f"Living.data.valley.{name}")) for name in ("H", "r"))
+    lr, mu = 0.1, 0.9
+    q = torch.tensor([-1.0, -1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = TORCH[rule](q, lr, mu)
+    path = [q.detach().numpy().copy()]
+    for _ in range(60):
+        q.grad = torch.from_numpy(H @ q.detach().numpy() - r)
+        optimizer.step()
+        path.append(q.detach().numpy().copy())
+    found = visit.page.evaluate(
+        f"Valley.descend('{rule}', Living.data.valley.H, Living.data.valley.r, {lr}, {mu})"
+    )
+    assert np.allclose(found, path, atol=1e-9)
+    if rule == "SGD":  # and the chapter's own
+        mine = np.array([-1.0, -1.0])
+        steps = optimizers.SGD([mine], lr)
+        for _ in range(60):
+            steps.step([H @ mine - r])
+        assert np.allclose(found[-1], mine, atol=1e-12)
+
+
+def test_the_map_is_that_of_the_chapters_convolution(figure):
+    visit = figure("kernel")
+    W = np.random.default_rng(0).normal(size=9)
+    digit = np.array(visit.page.evaluate("Living.data.digits[4]"))
+    found = visit.page.evaluate(f"Kernel.slide(Living.data.digits[4], {W.tolist()})")
+    ours = convolution.conv2d(digit.reshape(1, 1, 28, 28), W.reshape(1, 1, 3, 3), np.zeros(1))
+    assert np.allclose(found, ours.ravel(), atol=1e-9) and np.ptp(found) > 1
+
+
+# A hand ------------------------------------------------------------------------------------------
+
+
+def test_a_point_is_dragged_and_walks_downhill(figure):
+    visit = figure("hill")
+    assert said(visit).startswith("a 2.00, b 1.00: height 7.000")
+    visit.figure.get_by_role("button", name="Step downhill").click()
+    assert said(visit).startswith("a 1.60, b 0.40 after 1 steps: height 3.040")
+    canvas = visit.figure.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    place = canvas.bounding_box()
+    x, y = place["x"] + place["width"] / 6, place["y"] + place["height"] / 2
+    visit.page.mouse.move(place["x"] + 5, place["y"] + 5)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.up()
+    a, b = map(float, re.match(r"a (\S+), b (\S+):", said(visit)).groups())
+    assert (a, b) == (pytest.approx(-2, abs=0.05), pytest.approx(0, abs=0.05))
+    canvas.press("ArrowRight")
+    assert float(re.match(r"a (\S+),", said(visit))[1]) == pytest.approx(a + 0.1, abs=0.011)
+
+
+def test_scores_turn_into_surprise(figure):
+    visit = figure("softmax")
+    assert "4.2 %: loss 3.170" in said(visit)
+    slide(visit, "temperature", 2)  # 10: nearly even
+    assert "28.9 %" in said(visit)
+    slide(visit, "score of the seven", 99)  # beyond its end
+    slide(visit, "temperature", 0)
+    assert "The seven gets 98.0 %" in said(visit)
+    visit.figure.get_by_label("it is a").select_option("four")
+    assert "The four gets 1.8 %" in said(visit)
+
+
+def test_sgd_is_made_to_diverge(figure):
+    visit = figure("valley")
+    assert "off the map" not in said(visit)
+    slide(visit, "learning rate", 0.3)  # 10 ** 0.3 is 2.0, the limit is 1.02
+    text = said(visit)
+    assert "SGD off the map" in text and "Adam off" not in text
+    visit.figure.get_by_label("over").select_option("a bowl")
+    assert "SGD off the map" not in said(visit)  # there the limit is 2
+
+
+def test_the_race_runs_and_whoever_wants_no_motion_sees_its_end(figure):
+    visit = figure("valley")
+    visit.figure.get_by_role("button", name="Race").click()
+    visit.page.wait_for_function(
+        "document.querySelector('#living-valley .living-numbers').textContent.includes('60 steps')"
+    )
+    calm = figure("valley", reduced_motion="reduce")
+    calm.figure.get_by_role("button", name="Race").click()
+    assert "after 60 steps" in said(calm)
+
+
+def test_a_window_is_moved_and_nonsense_is_zero(figure):
+    visit = figure("kernel")
+    assert said(visit).startswith("Row 15, column 13:")
+    canvas = visit.figure.locator("canvas").first
+    canvas.press("ArrowDown")
+    assert said(visit).startswith("Row 16, column 13:")
+    cells = visit.figure.get_by_role("spinbutton")
+    assert cells.count() == 9
+    for n in range(9):
+        cells.nth(n).fill("")
+    assert said(visit).endswith("= 0.000")
+    cells.nth(4).fill("1e99")  # the largest weight is 9
+    total = float(said(visit).split("= ")[1])
+    digit = visit.page.evaluate("Living.data.digits[7]")
+    assert total == pytest.approx(9 * digit[17 * 28 + 14], abs=1e-3)
+    visit.figure.get_by_label("kernel", exact=True).select_option("mean")
+    total = float(said(visit).split("= ")[1])
+    window = np.array(digit).reshape(28, 28)[16:19, 13:16]
+    assert total == pytest.approx(window.mean(), abs=2e-3)
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_finger_and_a_phone(figure, name, scheme):
+    visit = figure(name, width=390, scheme=scheme, has_touch=True, device_scale_factor=3)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    before = said(visit)
+    canvas = visit.figure.locator("canvas").first
+    if "living-hand" in (canvas.get_attribute("class") or ""):
+        canvas.tap(position={"x": 40, "y": 60})
+        assert said(visit) != before
+    for control in visit.figure.locator("button, select, input").all():
+        assert control.bounding_box()["height"] >= 30
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_however_fast_a_hand_moves_there_is_one_picture_a_frame(figure, name):
+    visit = figure(name)
+    calls = visit.page.evaluate(
+        f"""() => {{
+          let drawn = 0;
+          const real = CanvasRenderingContext2D.prototype.clearRect;
+          CanvasRenderingContext2D.prototype.clearRect = function (...box) {{
+            drawn++;
+            real.apply(this, box);
+          }};
+          const inputs = document.querySelectorAll('#living-{name} input');
+          for (let n = 0; n < 100; n++)
+            inputs[0].dispatchEvent(new Event('input', {{ bubbles: true }}));
+          return new Promise((done) =>
+            requestAnimationFrame(() => setTimeout(() => done(drawn), 20)));
+        }}"""
+    )
+    assert 1 <= calls <= 2  # a hundred events, one picture for each canvas
+
+
+def test_without_javascript_and_in_print_the_still_figures_stand_alone(browser):
+    for name, chapter in PAGES.items():
+        visit = Visit(
+            browser, (HTML / "notebooks" / f"{chapter}.html").as_uri(), java_script_enabled=False
+        )
+        assert not visit.page.locator(f"#living-{name}").is_visible()
+        visit.context.close()
+        visit = Visit(browser, (HTML / "notebooks" / f"{chapter}.html").as_uri())
+        visit.page.emulate_media(media="print")
+        assert not visit.page.locator(f"#living-{name}").is_visible()
+        visit.context.close()
+
+
+def test_no_notebook_shows_the_marks_of_a_figure_that_moves():
+    for chapter in PAGES.values():
+        assert "{living}" in (ROOT / "notebooks" / f"{chapter}.py").read_text()
+        assert "living" not in (ROOT / "notebooks" / f"{chapter}.ipynb").read_text()
