@@ -313,6 +313,10 @@ assert by_hand > 0.25
 # %% [markdown]
 # Eight lines and one pass over the data. The ten mean pictures of {ref}`chapter 3 <ch-scores-and-hinge>` read 80 % of the same digits. Nothing in these lines knows anything about digits.
 #
+# :::{living} train
+# The same eight lines, in this page, on 1,200 digits. Press *Train*, and watch ten templates form out of nothing. Then forget everything, and find a learning rate that is too small, and one that is too large for a batch of one.
+# :::
+#
 # ## The same with PyTorch, and ten published rows
 #
 # Now the tutorial's program, with its settings: `nn.Linear(784, 10)`, weights drawn from a normal distribution with standard deviation 0.01, SGD (*stochastic gradient descent*: the walk of chapter 2, on batches) with a learning rate of 0.005, batches of 256, ten epochs, pixels scaled to 0..1. It trains on all 60,000 digits, so this once we do too. It prints its test accuracy after every epoch, so for once we look at the test set ten times, to compare with it. We choose nothing by what we see there.

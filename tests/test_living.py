@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from mnist_course.by_hand import convolution, losses, optimizers
 from mnist_course.chapters import ROOT
+from mnist_course.data import load_data
 from tests.test_browser import HTML, Visit
 
 pytestmark = pytest.mark.browser
@@ -19,6 +20,7 @@ PAGES = {
     "softmax": "04_softmax_regression",
     "valley": "06_optimizers",
     "kernel": "09_cnn",
+    "train": "04_softmax_regression",
 }
 
 
@@ -63,6 +65,7 @@ def test_every_figure_is_tested_and_fits_into_a_screen_or_three():
         assert len((LIBRARY / f"{name}.js").read_text().splitlines()) <= 150, name
     shared = [HTML / "_static" / "living" / name for name in ("living.js", "living.css", "data.js")]
     assert sum(path.stat().st_size for path in shared) < 200_000
+    assert (HTML / "_static" / "living" / "sprite.js").stat().st_size < 500_000
 
 
 # The same numbers as Python's --------------------------------------------------------------------
@@ -136,6 +139,34 @@ def test_the_map_is_that_of_the_chapters_convolution(figure):
     found = visit.page.evaluate(f"Kernel.slide(Living.data.digits[4], {W.tolist()})")
     ours = convolution.conv2d(digit.reshape(1, 1, 28, 28), W.reshape(1, 1, 3, 3), np.zeros(1))
     assert np.allclose(found, ours.ravel(), atol=1e-9) and np.ptp(found) > 1
+
+
+def test_training_in_the_page_is_training_in_numpy(figure):
+    visit = figure("train")
+    curve, weights = visit.page.evaluate(
+        """async () => {
+          const digits = await Living.sprite();
+          const [W, b] = [new Float64Array(7840), new Float64Array(10)];
+          const order = Living.shuffle(digits.numTrain, 0), losses = [];
+          for (let n = 0; n < 1200; n += 64)
+            losses.push(Train.step(W, b, digits, order.slice(n, n + 64), 0.2));
+          return [losses, Array.from(W)];
+        }"""
+    )
+    order = visit.page.evaluate("Living.shuffle(1200, 0)")
+    assert sorted(order) == list(range(1200)) and order != sorted(order)
+    digits = load_data()
+    X = digits.train_images[:1200].reshape(-1, 784) / 255
+    y = digits.train_labels[:1200].astype(np.int64)
+    W, b = np.zeros((10, 784)), np.zeros(10)
+    for start, loss in zip(range(0, 1200, 64), curve, strict=True):
+        batch = order[start : start + 64]
+        logits = X[batch] @ W.T + b
+        assert loss == pytest.approx(losses.cross_entropy(logits, y[batch]), abs=1e-5)
+        dlogits = losses.cross_entropy_gradient(logits, y[batch])
+        W -= 0.2 * dlogits.T @ X[batch]
+        b -= 0.2 * dlogits.sum(axis=0)
+    assert np.allclose(np.reshape(weights, (10, 784)), W, atol=1e-5) and np.abs(W).max() > 0.1
 
 
 # A hand ------------------------------------------------------------------------------------------
@@ -212,6 +243,24 @@ def test_a_window_is_moved_and_nonsense_is_zero(figure):
     total = float(said(visit).split("= ")[1])
     window = np.array(digit).reshape(28, 28)[16:19, 13:16]
     assert total == pytest.approx(window.mean(), abs=2e-3)
+
+
+def test_the_page_learns_to_read(figure):
+    visit = figure("train")
+    assert said(visit).startswith("0 steps, 0.0 passes over 1200 digits: loss 2.303")
+    visit.figure.get_by_role("button", name="Train").click()
+    visit.page.wait_for_function(
+        """() => {
+          const text = document.querySelector('#living-train .living-numbers').textContent;
+          return Number(text.match(/([\\d.]+) % of/)[1]) >= 80;
+        }""",
+        timeout=30_000,
+    )
+    visit.figure.get_by_role("button", name="Pause").click()
+    text = said(visit)
+    assert said(visit) == text
+    visit.figure.get_by_role("button", name="Forget everything").click()
+    assert said(visit).startswith("0 steps")
 
 
 @pytest.mark.parametrize("name", PAGES)

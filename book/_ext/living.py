@@ -6,18 +6,23 @@ built book from the course's own arrays, real MNIST or the practice set.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from docutils import nodes
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from mnist_course.data import load_data
 
 FOLDER = "living"
+NEEDS = {"train": ["sprite"]}  # data that only one page has to load
+NUM_TRAIN, NUM_TEST = 1_200, 400  # digits of the sprite
 
 
 class Living(SphinxDirective):
@@ -52,15 +57,17 @@ def add_scripts(app: Sphinx, pagename: str, template: str, context: Any, doctree
     names = app.env.metadata.get(pagename, {}).get(FOLDER, [])
     if names and doctree is not None:
         app.add_css_file(f"{FOLDER}/living.css")
-        for name in ("living", "data", *names):
+        needed = [file for name in names for file in NEEDS.get(name, [])]
+        for name in ("living", "data", *needed, *names):
             app.add_js_file(f"{FOLDER}/{name}.js")
 
 
 def write_data(app: Sphinx, error: Exception | None) -> None:
     """Write ``_static/living/data.js`` once the book stands."""
     if error is None and app.builder.format == "html":
-        text = f"Object.assign(Living.data, {json.dumps(figures_data())});\n"
-        Path(app.outdir, "_static", FOLDER, "data.js").write_text(text, encoding="utf-8")
+        for name, content in (("data", figures_data()), ("sprite", {"sprite": sprite()})):
+            text = f"Object.assign(Living.data, {json.dumps(content)});\n"
+            Path(app.outdir, "_static", FOLDER, f"{name}.js").write_text(text, encoding="utf-8")
 
 
 def figures_data() -> dict[str, Any]:
@@ -76,6 +83,23 @@ def figures_data() -> dict[str, Any]:
     return {
         "valley": {"H": H.tolist(), "r": r.tolist(), "best": np.linalg.solve(H, r).tolist()},
         "digits": [[round(int(v) / 255, 4) for v in images[n].ravel()] for n in first],
+    }
+
+
+def sprite() -> dict[str, Any]:
+    """Return digits to train on in the page, and test digits behind them: one a row of a PNG."""
+    digits = load_data()
+    parts = [
+        (digits.train_images[:NUM_TRAIN], digits.train_labels[:NUM_TRAIN]),
+        (digits.test_images[:NUM_TEST], digits.test_labels[:NUM_TEST]),
+    ]
+    rows, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    file = io.BytesIO()
+    Image.fromarray(rows.reshape(len(rows), -1)).save(file, "PNG", optimize=True)
+    return {
+        "png": "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+        "labels": "".join(map(str, labels)),
+        "numTrain": len(parts[0][1]),
     }
 
 

@@ -70,12 +70,10 @@ const Kernel = (() => {
       }
       const image = Living.data.digits[digit.index];
       const Z = slide(image, W);
-      paint(picture.pen(), SIDE, (n) => `rgb(${[0, 1, 2].map(() => 255 * image[n]).join(" ")})`);
-      paint(map.pen(), SIDE, (n) => {
-        const [row, column] = [Math.floor(n / SIDE) - 1, (n % SIDE) - 1];
-        const inside = Math.min(row, column) >= 0 && Math.max(row, column) < places;
-        return inside ? diverging(Z[row * places + column]) : "transparent";
-      });
+      Living.grid(picture.pen(), [0, 0, SIZE], SIDE, (n) => Array(3).fill(255 * image[n]));
+      const cell = SIZE / SIDE; // the map is smaller by a cell on each side
+      const inner = [cell, cell, places * cell];
+      Living.grid(map.pen(), inner, places, (n) => Living.diverging(Z[n]));
       frame(picture, K, Living.color("orange"));
       frame(map, 1, "black", 1);
       const products = W.map((w, i) => w * image[(u + Math.floor(i / K)) * SIDE + v + (i % K)]);
@@ -84,19 +82,6 @@ const Kernel = (() => {
         `Row ${u}, column ${v}: ${products.map(term).join(" + ")} = ${signed(sum, 3)}`,
       );
     };
-
-    /**
-     * @param {CanvasRenderingContext2D} pen
-     * @param {number} side
-     * @param {(n: number) => string} tint of the n-th cell
-     */
-    function paint(pen, side, tint) {
-      const cell = SIZE / side;
-      for (let n = 0; n < side * side; n++) {
-        pen.fillStyle = tint(n);
-        pen.fillRect((n % side) * cell, Math.floor(n / side) * cell, cell, cell);
-      }
-    }
 
     /**
      * @param {{ element: HTMLCanvasElement }} canvas
@@ -112,15 +97,6 @@ const Kernel = (() => {
       pen.strokeRect((v + shift) * cell, (u + shift) * cell, width * cell, width * cell);
     }
   });
-
-  /**
-   * @param {number} z
-   * @returns {string} orange above zero, blue below, paler the nearer
-   */
-  function diverging(z) {
-    const [strong, end] = [Math.min(1, Math.abs(z)), z > 0 ? [213, 94, 0] : [0, 114, 178]];
-    return `rgb(${end.map((c) => Math.round(255 + strong * (c - 255))).join(" ")})`;
-  }
 
   /**
    * @param {number} value

@@ -10,16 +10,21 @@
  * @typedef {{ point: (x: number, y: number) => void, nudge: (dx: number, dy: number) => void }} Hand
  */
 const Living = (() => {
-  /** @type {Record<string, (box: Box) => void>} */
+  /** @type {Record<string, (box: Box) => void | Promise<void>>} */
   const makers = {};
   /** @type {Box[]} */
   const boxes = [];
   /**
    * What the build wrote for the figures into `data.js`, from the course's own arrays.
    *
-   * @type {{ valley: { H: number[][], r: number[], best: number[] }, digits: number[][] }}
+   * @type {{ valley: { H: number[][], r: number[], best: number[] }, digits: number[][],
+   *   sprite: { png: string, labels: string, numTrain: number } }}
    */
-  const data = { valley: { H: [], r: [], best: [] }, digits: [] };
+  const data = {
+    valley: { H: [], r: [], best: [] },
+    digits: [],
+    sprite: { png: "", labels: "", numTrain: 0 },
+  };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** One figure on a page. Its numbers change in handlers, its picture in `draw` alone. */
@@ -117,12 +122,13 @@ const Living = (() => {
     }
 
     /**
-     * Let time pass: one step a frame, or all at once for whoever wants no motion.
+     * Let time pass: some steps a frame, or all at once for whoever wants no motion.
      *
      * @param {number} steps
      * @param {() => void} step
+     * @param {number} most steps a frame; fewer if they take longer than half of it
      */
-    run(steps, step) {
+    run(steps, step, most = 1) {
       const mine = ++this._running; // whatever ran before stops
       if (still.matches) {
         for (let n = 0; n < steps; n++) step();
@@ -131,8 +137,9 @@ const Living = (() => {
       }
       let left = steps;
       const frame = () => {
-        if (mine !== this._running || left-- <= 0) return;
-        step();
+        if (mine !== this._running || left <= 0) return;
+        const end = performance.now() + 8;
+        for (let n = 0; n < most && left > 0 && (n === 0 || performance.now() < end); n++, left--) step();
         this.draw();
         requestAnimationFrame(frame);
       };
@@ -219,7 +226,7 @@ const Living = (() => {
       pen.clearRect(0, 0, this.size, this.size);
       pen.fillStyle = pen.strokeStyle = color("ink");
       pen.lineWidth = 2;
-      pen.font = "15px system-ui, sans-serif";
+      pen.font = "14px system-ui, sans-serif";
       return pen;
     }
 
@@ -273,6 +280,88 @@ const Living = (() => {
   }
 
   /**
+   * @param {number} z
+   * @returns {number[]} red, green, blue: orange above zero, blue below, paler the nearer
+   */
+  function diverging(z) {
+    const pale = 255 * (1 - Math.min(1, Math.abs(z)));
+    const strong = Math.min(1, Math.abs(z));
+    return z > 0
+      ? [pale + strong * 213, pale + strong * 94, pale]
+      : [pale, pale + strong * 114, pale + strong * 178];
+  }
+
+  /**
+   * Draw a square of numbers, a cell for each.
+   *
+   * @param {CanvasRenderingContext2D} pen
+   * @param {number[]} place left, top and width
+   * @param {number} side how many cells
+   * @param {(n: number) => number[]} tint red, green and blue of the n-th, row after row
+   */
+  function grid(pen, [left, top, width], side, tint) {
+    const small = Object.assign(document.createElement("canvas"), { width: side, height: side });
+    const picture = new ImageData(side, side);
+    for (let n = 0; n < side * side; n++) {
+      const [red, green, blue] = tint(n);
+      picture.data[4 * n] = red;
+      picture.data[4 * n + 1] = green;
+      picture.data[4 * n + 2] = blue;
+      picture.data[4 * n + 3] = 255; // opaque
+    }
+    /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(picture, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(small, left, top, width, width);
+  }
+
+  /**
+   * @param {number} seed a whole number
+   * @returns {() => number} random numbers from 0 to 1: the generator mulberry32
+   */
+  function random(seed) {
+    let state = seed >>> 0;
+    return () => {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let t = Math.imul(state ^ (state >>> 15), 1 | state);
+      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    };
+  }
+
+  /**
+   * @param {number} n
+   * @param {number} seed
+   * @returns {number[]} 0 to n - 1 in random order (Fisher and Yates)
+   */
+  function shuffle(n, seed) {
+    const [order, draw] = [Array.from({ length: n }, (_, i) => i), random(seed)];
+    for (let i = n - 1; i > 0; i--) {
+      const j = Math.floor(draw() * (i + 1));
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+    return order;
+  }
+
+  /**
+   * @returns {Promise<{ X: Float32Array, y: Uint8Array, numTrain: number }>} digits as rows of
+   *   784 numbers from 0 to 1, their labels, and how many of them are there to train on
+   */
+  async function sprite() {
+    const image = new Image();
+    image.src = data.sprite.png; // a row of it is a digit
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: image.width,
+      height: image.height,
+    });
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    pen.drawImage(image, 0, 0);
+    const { data: bytes } = pen.getImageData(0, 0, image.width, image.height);
+    const X = Float32Array.from({ length: bytes.length / 4 }, (_, i) => bytes[4 * i] / 255);
+    return { X, y: Uint8Array.from(data.sprite.labels, Number), numTrain: data.sprite.numTrain };
+  }
+
+  /**
    * @param {CanvasRenderingContext2D} pen
    * @param {Pair} from
    * @param {Pair} to
@@ -297,7 +386,7 @@ const Living = (() => {
 
   /**
    * @param {string} name as the page writes it
-   * @param {(box: Box) => void} maker
+   * @param {(box: Box) => void | Promise<void>} maker
    */
   function define(name, maker) {
     makers[name] = maker;
@@ -308,9 +397,9 @@ const Living = (() => {
       document.querySelectorAll("figure.living")
     )) {
       const box = new Box(figure);
-      makers[/** @type {string} */ (figure.dataset.living)](box);
+      const made = makers[/** @type {string} */ (figure.dataset.living)](box);
       figure.hidden = false;
-      box.changed();
+      Promise.resolve(made).then(() => box.changed()); // some wait for their pictures
       boxes.push(box);
     }
     const again = () => boxes.forEach((box) => box.changed());
@@ -321,5 +410,5 @@ const Living = (() => {
   }
 
   document.addEventListener("DOMContentLoaded", begin);
-  return { define, color, line, arrow, data };
+  return { define, color, line, arrow, diverging, grid, random, shuffle, sprite, data };
 })();
