@@ -87,7 +87,13 @@ print(W_four @ [1, 0, 0, 1] + [0, 0.5, -0.5])
 check_solution("03.four", W_four @ [1, 0, 0, 1] + [0, 0.5, -0.5])
 
 # %% [markdown]
-# The diagonal wins, because all of its ink lies where its template has a plus. Now 784 pixels. (The color photos of the CIFAR-10 collection have $32 \cdot 32 \cdot 3 = 3{,}072$ numbers each, so there $W$ is 10×3,072 {cite}`krizhevsky2009learning`. Nothing else changes.)
+# The diagonal wins, because all of its ink lies where its template has a plus.
+#
+# :::{living} four
+# Turn the four weights of the first template. What is the least that you have to change until the column wins for the diagonal's picture? (The loss is that of the next section.)
+# :::
+#
+# Now 784 pixels. (The color photos of the CIFAR-10 collection have $32 \cdot 32 \cdot 3 = 3{,}072$ numbers each, so there $W$ is 10×3,072 {cite}`krizhevsky2009learning`. Nothing else changes.)
 #
 # You already know one such classifier. In chapter 1 the nearest mean picture won, that is, the smallest $|x - m|^2 = |x|^2 - 2\,m \cdot x + |m|^2$. Since $|x|^2$ is the same for all ten means $m$, this is the largest $m \cdot x - \frac{1}{2} |m|^2$: a score, with $m$ for a template and $-\frac{1}{2}|m|^2$ for a bias.
 
@@ -655,6 +661,10 @@ if digits.is_mnist:
 
 # %% [markdown]
 # Where the two scores are equal lies its *decision boundary*: $z_0 = z_1$ is an equation without squares, so it is a straight line, and with 784 numbers a flat sheet. A cloud inside a ring, or two diagonal corners against the other two, it cannot separate.
+#
+# :::{living} lines
+# Twenty-four of the points. Drag them; each circle is as large as what its point costs, and hollow points lie on the wrong side. Run, and then drag one point far away on its own side: which loss notices? (*Softmax* is the loss of {ref}`chapter 4 <ch-softmax-regression>`.)
+# :::
 #
 # ## What λ does
 #

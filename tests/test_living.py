@@ -17,6 +17,8 @@ pytestmark = pytest.mark.browser
 LIBRARY = ROOT / "book" / "_static" / "living"
 PAGES = {
     "hill": "00_arrays_and_slopes",
+    "four": "03_scores_and_hinge",
+    "lines": "03_scores_and_hinge",
     "softmax": "04_softmax_regression",
     "valley": "06_optimizers",
     "kernel": "09_cnn",
@@ -141,6 +143,36 @@ def test_the_map_is_that_of_the_chapters_convolution(figure):
     assert np.allclose(found, ours.ravel(), atol=1e-9) and np.ptp(found) > 1
 
 
+def test_four_pixels_are_scored_as_by_numpy_and_torch(figure):
+    visit = figure("four")
+    rng = np.random.default_rng(0)
+    for y in range(3):
+        weights, x = rng.normal(size=(3, 4)), rng.random(4)
+        z = visit.page.evaluate(f"Four.scores({weights.tolist()}, {x.tolist()})")
+        assert np.allclose(z, weights @ x + [0, 0.5, -0.5], atol=1e-12)
+        loss = F.multi_margin_loss(torch.tensor([z]), torch.tensor([y])) * 3  # torch divides by K
+        assert visit.page.evaluate(f"Four.hinge({z}, {y})") == pytest.approx(loss.item())
+        assert visit.page.evaluate(f"Four.hinge([3.2, 5.1, -1.7], {y})") == pytest.approx(
+            [2.9, 0, 4.9 + 1 + 6.8 + 1][y]
+        )
+
+
+@pytest.mark.parametrize("kind", ["hinge", "softmax"])
+def test_losses_of_points_and_their_slopes_are_torchs(figure, kind):
+    visit = figure("lines")
+    points = np.array(visit.page.evaluate("Living.data.clouds"))
+    assert points.shape == (24, 3) and set(points[:, 2]) == {0, 1}
+    for w in ([0.3, -0.4, 0.2], [-5.0, 2.0, 1.0]):
+        place = torch.tensor(w, dtype=torch.float64, requires_grad=True)
+        X, y = torch.from_numpy(points[:, :2]), torch.from_numpy(points[:, 2]).long()
+        z = torch.stack([torch.zeros(24, dtype=torch.float64), X @ place[:2] + place[2]], dim=1)
+        loss = F.cross_entropy(z, y) if kind == "softmax" else 2 * F.multi_margin_loss(z, y)
+        loss.backward()
+        ask = f"('{kind}', {w}, Living.data.clouds)"
+        assert visit.page.evaluate(f"Lines.loss{ask}") == pytest.approx(loss.item())
+        assert np.allclose(visit.page.evaluate(f"Lines.gradient{ask}"), place.grad, atol=1e-9)
+
+
 def test_training_in_the_page_is_training_in_numpy(figure):
     visit = figure("train")
     curve, weights = visit.page.evaluate(
@@ -189,6 +221,31 @@ def test_a_point_is_dragged_and_walks_downhill(figure):
     assert (a, b) == (pytest.approx(-2, abs=0.05), pytest.approx(0, abs=0.05))
     canvas.press("ArrowRight")
     assert float(re.match(r"a (\S+),", said(visit))[1]) == pytest.approx(a + 0.1, abs=0.011)
+
+
+def test_four_weights_are_turned(figure):
+    visit = figure("four")
+    assert said(visit) == "A diagonal: scores 2.0, 0.5, −0.5; hinge loss 0.00"
+    slide(visit, "diagonal's top left", -1)
+    assert said(visit) == "A diagonal: scores 0.0, 0.5, −0.5; hinge loss 2.00"
+    visit.figure.get_by_label("picture", exact=True).select_option("row")
+    assert "A row: scores -2.0".replace("-", "−") in said(visit)
+
+
+def test_a_line_is_found_and_a_point_is_dragged(figure):
+    visit = figure("lines", reduced_motion="reduce")
+    before = float(re.search(r"loss ([\d.]+)", said(visit))[1])
+    visit.figure.get_by_role("button", name="Run").click()
+    after = said(visit)
+    assert after.startswith("200 steps") and float(re.search(r"loss ([\d.]+)", after)[1]) < before
+    visit.figure.get_by_role("button", name="Next point").click()
+    canvas = visit.figure.locator("canvas")
+    costs = float(said(visit).split("costs ")[1])
+    for _ in range(20):
+        canvas.press("ArrowRight")  # a one that goes over to the zeros
+    assert float(said(visit).split("costs ")[1]) > costs + 1
+    visit.figure.get_by_role("button", name="Start again").click()
+    assert said(visit).startswith("0 steps")
 
 
 def test_scores_turn_into_surprise(figure):
@@ -288,9 +345,10 @@ def test_however_fast_a_hand_moves_there_is_one_picture_a_frame(figure, name):
             drawn++;
             real.apply(this, box);
           }};
-          const inputs = document.querySelectorAll('#living-{name} input');
+          const inputs = document.querySelectorAll("#living-{name} :is(input, select)");
           for (let n = 0; n < 100; n++)
-            inputs[0].dispatchEvent(new Event('input', {{ bubbles: true }}));
+            for (const kind of ["input", "change"])
+              inputs[0].dispatchEvent(new Event(kind, {{ bubbles: true }}));
           return new Promise((done) =>
             requestAnimationFrame(() => setTimeout(() => done(drawn), 20)));
         }}"""

@@ -79,9 +79,14 @@ def figures_data() -> dict[str, Any]:
     y = np.where(labels[pick] == 0, 1.0, -1.0)
     A = np.column_stack([x, np.ones(len(x))])  # (M, 2)
     H, r = A.T @ A / len(x), A.T @ y / len(x)
+    pick = np.flatnonzero(pick)[:24]  # zeros and ones as points: ink, and ink of the middle
+    middle = images[pick, 10:18, 10:18].mean(axis=(1, 2)) / 255
+    whole = images[pick].mean(axis=(1, 2)) / 255
+    clouds = np.stack([whole / whole.std(), middle / middle.std(), labels[pick]], axis=1)
     first = [int(np.flatnonzero(labels == k)[0]) for k in range(10)]
     return {
         "valley": {"H": H.tolist(), "r": r.tolist(), "best": np.linalg.solve(H, r).tolist()},
+        "clouds": clouds.round(3).tolist(),
         "digits": [[round(int(v) / 255, 4) for v in images[n].ravel()] for n in first],
     }
 

@@ -7,7 +7,8 @@
  * the page; without JavaScript and in print the figure is not there, and the still one remains.
  *
  * @typedef {[number, number]} Pair two numbers: a place, or the ends of a range
- * @typedef {{ point: (x: number, y: number) => void, nudge: (dx: number, dy: number) => void }} Hand
+ * @typedef {{ point: (x: number, y: number, fresh: boolean) => void,
+ *   nudge: (dx: number, dy: number) => void }} Hand what pointing does, and whether it begins; arrow keys
  */
 const Living = (() => {
   /** @type {Record<string, (box: Box) => void | Promise<void>>} */
@@ -18,11 +19,13 @@ const Living = (() => {
    * What the build wrote for the figures into `data.js`, from the course's own arrays.
    *
    * @type {{ valley: { H: number[][], r: number[], best: number[] }, digits: number[][],
+   *   clouds: number[][],
    *   sprite: { png: string, labels: string, numTrain: number } }}
    */
   const data = {
     valley: { H: [], r: [], best: [] },
     digits: [],
+    clouds: [],
     sprite: { png: "", labels: "", numTrain: 0 },
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -167,7 +170,7 @@ const Living = (() => {
      */
     _tell(hand) {
       return {
-        point: (x, y) => (hand.point(x, y), this.changed()),
+        point: (x, y, fresh) => (hand.point(x, y, fresh), this.changed()),
         nudge: (dx, dy) => (hand.nudge(dx, dy), this.changed()),
       };
     }
@@ -241,6 +244,7 @@ const Living = (() => {
         hand.point(
           share((event.clientX - place.left) / place.width),
           share((event.clientY - place.top) / place.height),
+          event.type === "pointerdown",
         );
       };
       element.addEventListener("pointerdown", (event) => {
