@@ -215,6 +215,10 @@ assert (labels == digits.train_labels).all()
 # %% [markdown]
 # {numref}`fig-first-digit` is a five, even if the bar at its top could pass for the start of a three. The label says so, and the label is all that a program will ever know about it.
 #
+# :::{living} bytes
+# The first bytes of the file beside their pixels. Point at one or the other. Then change the last byte of the header, `1c`: every pixel is still there, and which way does the picture lean if you make it larger?
+# :::
+#
 # ## One function for every IDX file
 #
 # The header tells everything that a reader needs, so one function reads all four files, and any other IDX file of bytes. `struct` is the standard library's tool for binary headers: `>` means big-endian, `3I` three unsigned 32-bit integers.

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 LIBRARY = ROOT / "book" / "_static" / "living"
 PAGES = {
     "hill": "00_arrays_and_slopes",
+    "bytes": "01_idx_data",
     "four": "03_scores_and_hinge",
     "lines": "03_scores_and_hinge",
     "softmax": "04_softmax_regression",
@@ -143,6 +144,19 @@ def test_the_map_is_that_of_the_chapters_convolution(figure):
     assert np.allclose(found, ours.ravel(), atol=1e-9) and np.ptp(found) > 1
 
 
+def test_bytes_and_pixels_are_the_files(figure):
+    visit = figure("bytes")
+    image = load_data().train_images[0]
+    shown = visit.page.evaluate("Living.data.file.pixels")
+    assert np.array_equal(np.reshape(shown, (28, 28)), image)
+    for row, column in [(0, 0), (7, 14), (27, 27)]:
+        offset = visit.page.evaluate(f"Bytes.offset({row}, {column}, 28)")
+        assert offset == 16 + np.ravel_multi_index((row, column), (28, 28))
+        assert visit.page.evaluate(f"Bytes.place({offset}, 28)") == [row, column]
+        wrong = np.unravel_index(offset - 16, (40, 30))
+        assert visit.page.evaluate(f"Bytes.place({offset}, 30)") == list(wrong)
+
+
 def test_four_pixels_are_scored_as_by_numpy_and_torch(figure):
     visit = figure("four")
     rng = np.random.default_rng(0)
@@ -221,6 +235,24 @@ def test_a_point_is_dragged_and_walks_downhill(figure):
     assert (a, b) == (pytest.approx(-2, abs=0.05), pytest.approx(0, abs=0.05))
     canvas.press("ArrowRight")
     assert float(re.match(r"a (\S+),", said(visit))[1]) == pytest.approx(a + 0.1, abs=0.011)
+
+
+def test_a_pixel_lights_its_byte_and_a_wrong_header_moves_it(figure):
+    visit = figure("bytes")
+    assert said(visit).startswith("Byte 226 is") and "row 7, column 14" in said(visit)
+    picture, dump = visit.figure.locator("canvas").all()
+    picture.press("ArrowDown")
+    assert "Byte 254 is" in said(visit) and "row 8, column 14" in said(visit)
+    dump.press("ArrowLeft")
+    assert "Byte 253 is" in said(visit) and "row 8, column 13" in said(visit)
+    slide(visit, "last byte of the header", 30)
+    row, column = divmod(253 - 16, 30)
+    assert "Byte 253 is" in said(visit) and f"row {row}, column {column} of" in said(visit)
+    for _ in range(40):
+        picture.press("ArrowDown")  # not beyond the picture
+    assert "Byte 799 is" in said(visit)
+    visit.figure.get_by_role("button", name="28 again").click()
+    assert "row 27, column 27 of a picture 28 wide" in said(visit)
 
 
 def test_four_weights_are_turned(figure):

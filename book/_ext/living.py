@@ -86,6 +86,7 @@ def figures_data() -> dict[str, Any]:
     first = [int(np.flatnonzero(labels == k)[0]) for k in range(10)]
     return {
         "valley": {"H": H.tolist(), "r": r.tolist(), "best": np.linalg.solve(H, r).tolist()},
+        "file": {"pixels": images[0].ravel().tolist(), "count": len(images)},
         "clouds": clouds.round(3).tolist(),
         "digits": [[round(int(v) / 255, 4) for v in images[n].ravel()] for n in first],
     }

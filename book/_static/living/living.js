@@ -19,13 +19,14 @@ const Living = (() => {
    * What the build wrote for the figures into `data.js`, from the course's own arrays.
    *
    * @type {{ valley: { H: number[][], r: number[], best: number[] }, digits: number[][],
-   *   clouds: number[][],
+   *   clouds: number[][], file: { pixels: number[], count: number },
    *   sprite: { png: string, labels: string, numTrain: number } }}
    */
   const data = {
     valley: { H: [], r: [], best: [] },
     digits: [],
     clouds: [],
+    file: { pixels: [], count: 0 },
     sprite: { png: "", labels: "", numTrain: 0 },
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
