@@ -136,6 +136,10 @@ assert f"{loss_at(w1):.4f}" == "0.0515"
 # %% [markdown]
 # From 0.125 to 0.0515 in one step of **gradient descent**: new value = old value − learning rate × gradient. The gradient says which way, and how steep it is here. It does not say how far to go.
 #
+# :::{living} neuron
+# The neuron with your own numbers: values in ink, gradients in orange. Nudge an input, and compare. Then make $z$ about 6, and about −6, where the answer is right and as wrong as can be. What becomes of the gradients, and why?
+# :::
+#
 # ## A neuron that feeds two others
 #
 # In a network the output $a$ of a hidden neuron goes to *every* neuron of the next layer. Let it feed two, with the weights $v_1$ and $v_2$ and targets of 1 for both (their biases are left out to keep the drawing small). If $a$ moves, the loss moves by two roads. **Guess:** is the gradient of $a$ the larger of the two contributions, their mean or their sum?

@@ -83,7 +83,7 @@ assert np.isclose((error**2).mean() / 2, q @ H @ q / 2 - r @ q + 0.5)
 assert np.allclose(H @ q - r, [(error * x).mean(), error.mean()])
 
 # %% [markdown]
-# For this small problem we can compute the best place directly, and even this crude model is right for 92.6 % of the zeros and ones. For a network we cannot. What we can do there is compute the gradient where we stand, and take a step:
+# Here we can compute the best place directly, and even this crude model is right for 92.6 % of the zeros and ones. For a network we cannot, but we can compute the gradient where we stand, and take a step:
 #
 # $$ w \leftarrow w - \eta \, \frac{\partial L}{\partial w} $$ (eq-update)
 #
@@ -105,7 +105,7 @@ for step in range(5):
 assert loss(q) < 0.5 * loss(np.array([-1.0, -1.0]))
 
 # %% [markdown]
-# Four steps, and the loss is less than a third of what it was. A rule that turns gradients into steps is called an **optimizer**, and this is the shortest one: gradient descent. Training finds $w$ and $b$, the parameters. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
+# Four steps, and the loss is less than a third of what it was. A rule that makes steps of gradients is an **optimizer**; this is the shortest: gradient descent. Training finds $w$ and $b$, the parameters. The learning rate it does not find: it is a **hyperparameter**, a number that we have to choose, and we chose it without a reason.
 #
 # ## How far is too far?
 #
@@ -153,7 +153,7 @@ if digits.is_mnist:
 assert steep > 5 * flat and 0.9 < limit < 1.1
 
 # %% [markdown]
-# Here are 500 steps with one percent less than the limit, with the limit itself, and with one percent more. **Guess** the three losses.
+# Take 500 steps with one percent less than the limit, with the limit, and with one percent more. **Guess** the three losses.
 
 # %% tags=["hide-output"]
 for share in (0.99, 1.0, 1.01):
@@ -171,7 +171,7 @@ if digits.is_mnist:
     assert abs(steep * along**2 / 2 + loss(best) - 2.382) < 0.002
 
 # %% [markdown]
-# The border is sharp. At the limit itself the path jumps from side to side for ever, as high up the steep wall as at the start.
+# At the limit the path jumps from side to side for ever, as high up the steep wall as at the start.
 #
 # The steep axis limits the step, and the flat axis has to live with it. At the limit it covers $\eta c_\text{min} = 2 / 19.1$, about a tenth of its remaining way, per step. The ratio of the two curvatures, the **condition number**, says how slow gradient descent is, whatever the learning rate.
 #
@@ -220,11 +220,11 @@ if digits.is_mnist:
 assert value < 0.5 and w[0] > 0.01
 
 # %% [markdown]
-# Ten steps in which hardly anything happens, then a fall. A loss curve that lies flat can be a plateau, and not the end. For one layer with a squared or a cross-entropy loss there are no saddles, so all weights may start at zero. From two layers on they must not.
+# Hardly anything happens in ten steps, then comes a fall. A flat loss curve can be a plateau, and not the end. For one layer with a squared or a cross-entropy loss there are no saddles, so all weights may start at zero. From two layers on they must not.
 #
 # ## Momentum, written twice
 #
-# In the valley, gradient descent wastes its steps: on the steep axis it jumps back and forth, on the flat axis it creeps the same way again and again. A heavy ball would do better. It has *momentum*: it keeps its velocity, so that pushes in one direction add up, and pushes back and forth cancel. Polyak proposed this in 1964 {cite}`polyak1964some`; with a velocity, as one of our sources has it, it reads {cite}`sutskever2013importance`:
+# In the valley, gradient descent wastes steps: on the steep axis it jumps back and forth, on the flat one it creeps the same way again and again. A heavy ball would do better. It has *momentum*: it keeps its velocity, so that pushes in one direction add up, and pushes back and forth cancel. Polyak proposed this in 1964 {cite}`polyak1964some`; with a velocity, as one of our sources has it, it reads {cite}`sutskever2013importance`:
 #
 # $$ v \leftarrow \mu v - \eta \, \frac{\partial L}{\partial w}, \qquad w \leftarrow w + v . $$ (eq-classical-momentum)
 #
@@ -613,7 +613,7 @@ assert rises["momentum"] and rises["Nesterov"] and rises["Adam"]
 # On the right, both SGD curves fall at every step; the three others rise in between. An optimizer with a memory may go up, and still be on its way.
 #
 # :::{living} valley
-# The same race with your own $\eta$ and $\mu$; for Adam $\mu$ is $\beta_1$. Who diverges first when $\eta$ grows? Which momentum is best for a small $\eta$? And who is left without an advantage in the bowl?
+# The same race with your own $\eta$ and $\mu$ (Adam's $\beta_1$). Who diverges first? Who has no advantage left in the bowl?
 # :::
 #
 # ## Make the valley round

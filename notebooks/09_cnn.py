@@ -144,7 +144,7 @@ assert gap < 1e-3
 assert tuple(twin[1].weight.shape) == (512, 784)
 
 # %% [markdown]
-# Whatever the network can do with pictures, a twin does with shuffled ones. And random starting weights are as likely in one order as in any other, so training finds the twin as often as the original. To a network of dense layers, and to its training, neighbors are two pixels like any other two.
+# Whatever the network does with pictures, a twin does with shuffled ones. And random starting weights are as likely in one order as in another, so training finds the twin as often. To a network of dense layers, and to its training, neighbors are two pixels like any other two.
 #
 # ## Two things that are true of pictures
 #
@@ -209,7 +209,7 @@ plots.show(figure, "one window")
 # Follow the stem of the seven in {numref}`fig-one-window`: red on its left side, blue on its right, and white inside. The same nine numbers did this everywhere. Turned by 90 degrees, they find the upper and lower edges instead. Such a picture of answers is called a **feature map**.
 #
 # :::{living} kernel
-# Change the nine weights, and point at the digit or at its map: below stand the nine products of that window and their sum. Which kernel finds the ends of strokes? Which answers to nothing at all?
+# Change the nine weights; point at the digit or its map, and read nine products and their sum.
 # :::
 #
 # ## All windows at once

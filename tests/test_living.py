@@ -20,6 +20,7 @@ PAGES = {
     "bytes": "01_idx_data",
     "four": "03_scores_and_hinge",
     "lines": "03_scores_and_hinge",
+    "neuron": "05_backprop",
     "softmax": "04_softmax_regression",
     "valley": "06_optimizers",
     "kernel": "09_cnn",
@@ -100,6 +101,20 @@ def test_probabilities_loss_and_gradient_are_torchs(figure, temperature):
         assert visit.page.evaluate(f"SoftmaxFigure.loss{ask}") == pytest.approx(loss.item())
         found = visit.page.evaluate(f"SoftmaxFigure.gradient{ask}")
         assert np.allclose(found, z.grad[0], atol=1e-12)
+
+
+def test_the_neurons_gradients_are_those_of_autograd(figure):
+    visit = figure("neuron")
+    for start in ([2.0, 0.5, -1.0, 1.5, 0.5], [3.0, 3.0, -3.0, -3.0, 1.0]):
+        names = ["x1", "w1", "x2", "w2", "b"]
+        leaf = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        x1, w1, x2, w2, b = leaf
+        loss = (torch.sigmoid(w1 * x1 + w2 * x2 + b) - 1) ** 2 / 2
+        loss.backward()
+        given = dict(zip(names, start, strict=True))
+        assert visit.page.evaluate(f"Neuron.forward({given}).L") == pytest.approx(loss.item())
+        found = visit.page.evaluate(f"Neuron.backward(Neuron.forward({given}))")
+        assert [found[name] for name in names] == pytest.approx(leaf.grad.tolist(), abs=1e-12)
 
 
 TORCH = {
@@ -278,6 +293,16 @@ def test_a_line_is_found_and_a_point_is_dragged(figure):
     assert float(said(visit).split("costs ")[1]) > costs + 1
     visit.figure.get_by_role("button", name="Start again").click()
     assert said(visit).startswith("0 steps")
+
+
+def test_a_nudge_and_a_step_of_the_neuron(figure):
+    visit = figure("neuron")
+    assert said(visit).startswith("Loss 0.125. Raise w1 by 0.001: the loss changes by −0.2499")
+    assert said(visit).endswith("the gradient says −0.25.")
+    visit.figure.get_by_role("button", name="A step downhill").click()
+    assert float(said(visit)[5:11]) < 0.06
+    slide(visit, "x1", "nonsense")  # a slider without a number stands in its middle
+    assert "NaN" not in said(visit)
 
 
 def test_scores_turn_into_surprise(figure):
