@@ -723,7 +723,7 @@ assert fewest["momentum 0.9"][0] > 40 and fewest["Adam"][0] > 40
 assert fewest["momentum 0.9"][2] < 0.5 * fewest["SGD"][2]
 
 # %% [markdown]
-# Read the rows. SGD pays for the condition number. Momentum 0.9 and Adam take about as many steps in any of the three valleys: far more than the plainest rule needs in the bowl, a tenth of it in the long valley. They are insurances against long valleys, with a fixed premium; Nesterov's is lower. In Goh's interactive article you can move the rate and the momentum yourself {cite}`goh2017momentum`.
+# Read the rows. SGD pays for the condition number. Momentum 0.9 and Adam take about as many steps in any of the three valleys: far more than the plainest rule needs in the bowl, a tenth of it in the long valley. They are insurances against long valleys, with a fixed premium; Nesterov's is lower. Goh's interactive article shows why {cite}`goh2017momentum`.
 #
 # So look at the inputs before you look for a better optimizer. What normalizing cannot reach is left to momentum and Adam.
 #
