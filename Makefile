@@ -106,8 +106,8 @@ $(STAMPS)/nbval: $(INSTALLED) $(CODE) $(NOTEBOOKS) tests/nbval_mode.py tests/nbv
 	  --nbval-sanitize-with tests/nbval.cfg -W default -n auto --dist loadfile notebooks
 	@mkdir -p $(@D) && touch $@
 
-$(STAMPS)/browser: $(BOOK) tests/conftest.py tests/test_browser.py tests/test_draw.py tests/test_lab.py
-	$(PY) -m pytest -q -m browser tests/test_browser.py tests/test_draw.py tests/test_lab.py
+$(STAMPS)/browser: $(BOOK) tests/conftest.py tests/test_browser.py tests/test_draw.py tests/test_lab.py tests/test_living.py
+	$(PY) -m pytest -q -n auto --dist loadfile -m browser tests/test_browser.py tests/test_draw.py tests/test_lab.py tests/test_living.py
 	@mkdir -p $(@D) && touch $@
 
 # What was made; `distclean` also takes the environment, which takes minutes to set up again.

@@ -133,7 +133,7 @@ if digits.is_mnist:
 assert as_published < num / 2
 
 # %% [markdown]
-# Somebody who picks at random would get two of them right. The network reads all of these digits when they come from MNIST's file, and hardly one of *the same digits* on paper. Pictures of a kind that a network was never shown are called *out of distribution*.
+# Somebody who picks at random would get two of them right. The network reads all of these digits when they come from MNIST's file, and hardly one of *the same digits* on these sheets. Pictures of a kind that a network was never shown are called *out of distribution*.
 #
 # ## One step at a time
 #
@@ -205,7 +205,7 @@ def center_row(ink):
 check_solution("11.row", center_row)
 
 # %% [markdown]
-# The column is the row of the picture turned on its side, `ink.T`. Here are the three steps, for a picture that holds nothing but a digit:
+# For the column, exchange rows and columns: `ink.T`. Here is the whole in code, for a picture that holds nothing but a digit; first everything around the ink is cut away:
 
 
 # %%
@@ -238,7 +238,7 @@ def centered(box, size=28):
 num_unchanged, rows = 0, []
 for image in digits.test_images[:1000]:
     ink = image.astype(float)  # (28, 28)
-    rows.append(ink.sum(axis=1) @ np.arange(28) / ink.sum())
+    rows.append(center_row(ink))
     again = np.round(centered(scaled(cut_out(ink))))
     num_unchanged += np.array_equal(again, image)
 print(f"{num_unchanged} of {len(rows)} digits come back to the last bit")
@@ -258,7 +258,7 @@ if digits.is_mnist:
     assert min(rows) > 13.49 and max(rows) < 14.51
 
 # %% [markdown]
-# The centers of mass all lie within half a pixel of row 14. (Rows count from 0, so the exact middle would be 13.5; this test says that MNIST's is 28 / 2.) Of all 10,000, three do not come back: in them a row at the edge of the box holds no ink, and our cut takes it away. That proves the size of the box, and that its center of mass decides its place. It cannot prove how the makers shrank their scans, because a digit that fills the box already is not shrunk. There, averaging (`Image.BOX`) is our choice.
+# The centers of mass all lie within half a pixel of row 14. (Rows count from 0, so the exact middle would be 13.5; this test says that MNIST's is 28 / 2.) Of all 10,000, three do not come back. They are sevens, heavy at the top; centered by its mass, their box sticks out at the bottom by a row, and MNIST's makers seem to have lost that row, while ours pushes the box back in. That proves the size of the box, and that its center of mass decides its place. It cannot prove how the makers shrank their scans, because a digit that fills the box already is not shrunk. There, averaging (`Image.BOX`) is our choice.
 #
 # What remains to be said is what ink *is*. Let us say: all that is darker than halfway between the darkest and the brightest pixel.
 
@@ -282,7 +282,7 @@ if digits.is_mnist:
     assert plain["shadow"] <= 10
 
 # %% [markdown]
-# The corner and the wide photo are solved, and the thin pen nearly is. `photo.to_mnist` in our package does the last steps: it starts from ink between 0 and 1, and makes the darkest pixel 255. (On the empty sheet, `plain_recipe` fails: without ink there is nothing to cut out.)
+# The corner and the wide photo are solved, and the thin pen nearly is. `photo.to_mnist` in our package does the last steps: it starts from ink between 0 and 1, and makes the pixel with the most ink 255. (On the empty sheet, `plain_recipe` fails: without ink there is nothing to cut out.)
 #
 # **Light.** The shadow is left. "Halfway between the darkest and the brightest" turns a whole dark corner into ink. Another threshold might save it. Try 44 of them, and cheat: keep the one that reads most of these very pictures. **Guess first:** will that one read all twenty?
 
@@ -308,7 +308,7 @@ if digits.is_mnist:
     assert 11 <= best <= 19
 
 # %% [markdown]
-# In a deep shadow paper is darker than ink in the light, and then no threshold for the whole sheet will do. So find the *paper* first: a surface as bright as the empty paper around each place. The brightest value within 30 pixels is paper, as long as no stroke is 60 pixels wide. Ink is what is darker than the paper *there*:
+# One number for all sheets will not do. And in a deep shadow paper is darker than ink in the light: on such a sheet every threshold takes paper for ink, or ink for paper. So find the *paper* first: a surface as bright as the empty paper around each place. The brightest value within 30 pixels is paper, as long as no stroke is 60 pixels wide. Ink is what is darker than the paper *there*:
 
 # %%
 from scipy import ndimage
@@ -317,7 +317,7 @@ from scipy import ndimage
 def darkness(picture):
     gray = np.asarray(picture.convert("L"), float)  # (H, W)
     brightest = ndimage.maximum_filter(gray, size=61)  # (H, W)
-    paper = ndimage.gaussian_filter(brightest, 30)  # (H, W), without edges
+    paper = ndimage.gaussian_filter(brightest, 30)  # (H, W), smooth
     return 1 - gray / paper  # how much of the light is missing
 
 
@@ -388,7 +388,7 @@ assert sum(by_kind.values()) > 2 * num
 #
 # ## Is 0.97 a probability?
 #
-# Now for the first mistake. Softmax turns ten logits into ten positive numbers with the sum 1. Are they probabilities? The word is a promise: *of all answers that are given with 0.9, nine in ten are right*. A promise can be checked. Sort the answers into bins by their **confidence**, the largest of the ten numbers, and count for every bin how many are right:
+# Now for the first mistake. Softmax turns ten logits into ten positive numbers with the sum 1. Are they probabilities? The word is a promise: *of all answers that are given with 0.9, nine in ten are right*. A promise can be checked. Sort the answers into ten bins by their **confidence**, the largest of the ten numbers, and count for every bin how many are right:
 
 
 # %%
@@ -487,7 +487,7 @@ assert accuracy > 0.7
 
 # %% tags=["nbval-ignore-output"]
 def fit_temperature(logits, labels):
-    candidates = np.geomspace(0.2, 5, 324)
+    candidates = np.geomspace(0.2, 5, 324)  # each 1 % above the last
     losses = [cross_entropy(logits / T, labels) for T in candidates]
     return float(candidates[np.argmin(losses)])
 
@@ -533,7 +533,7 @@ for name, (p, style, color) in curves.items():
     points = confidence[seen], share, bars
     ax.errorbar(*points, fmt=style, color=color, capsize=3, label=name)
 ax.plot([0, 1], [0, 1], "--", color=plots.GRAY, linewidth=1)
-ax.set(xlim=(0.3, 1.02), ylim=(0.25, 1.05))
+ax.set(xlim=(0.3, 1.02), ylim=(0.15, 1.05))
 ax.set(xlabel="confidence", ylabel="share of right answers")
 ax.legend(loc="upper left")
 plots.show(figure, "reliability")
@@ -546,7 +546,7 @@ if digits.is_mnist:
     assert reliability(own, y_second)[2][9] > 2350
 
 # %% [markdown]
-# The orange points in {numref}`fig-own-reliability` lie below the line: of the answers that were given with about 0.75, only half or little more are right. One number lifts them near it; what still wobbles are bins with few answers, and their bars say so. Our own network hardly needed a cure: its temperature is close to 1, and nearly all of its answers stand in the last bin. A likely reason: it is small, and every digit came to it changed each time, so there was little to know by heart. Not every network needs calibration. Every network should be asked.
+# The orange points in {numref}`fig-own-reliability` lie below the line: of the answers that were given with about 0.75, only about half are right. One number lifts them near it; what still wobbles are bins with few answers, and their bars say so. Our own network hardly needed a cure: its temperature is close to 1, and nearly all of its answers stand in the last bin. A likely reason: it is small, and every digit came to it changed each time, so there was little to know by heart. Not every network needs calibration. Every network should be asked.
 #
 # And one warning that no such diagram shows: a promise holds for pictures like those on which it was checked. These were scanned and prepared by others. What the promise is worth on photographs has to be measured on photographs, such as the hundred of our table:
 
@@ -601,7 +601,7 @@ if digits.is_mnist:
     assert 0.25 < wrong[unsure].sum() / wrong.sum() < 0.9
 
 # %% [markdown]
-# About one digit in a hundred is left to somebody, and with it goes about half of the mistakes. Below 0.8 our recognizer adds the word *unsure* to its answer. (0.8 is taste: nothing in the curves marks a place. What a mistake costs decides; an exercise does the sum.)
+# About one digit in a hundred is left to somebody, and with it goes nearly half of the mistakes. (The share that is answered is called *coverage*.) Below 0.8 our recognizer adds the word *unsure* to its answer. (0.8 is taste: nothing in the curves marks a place. What a mistake costs decides; an exercise does the sum.)
 #
 # That takes care of doubtful digits. An empty sheet is not a doubtful digit. A softmax has to hand out its ten shares, whatever it is shown, so this must be decided before the network is asked:
 
@@ -614,7 +614,7 @@ for kind in ["blank", "blank in shadow", "two digits"]:
         print(f"{kind}:\n  {error}")
 
 # %% [markdown]
-# No digit, and a reason. (Two digits that touch are one thing to it, and get one answer.) The share that is answered at all is called *coverage*. Both halves of the first paragraph's sentence are mended: the number is a probability that has been checked, and the empty sheet is an empty sheet.
+# No digit, and a reason. (Two digits that touch are one thing to it, and get one answer.) Both halves of the first paragraph's sentence are mended: the number is a probability that has been checked, and the empty sheet is an empty sheet.
 #
 # ## None of these
 #
@@ -669,6 +669,9 @@ blocks += [
 like_digits = set("OoQIlSsZzBGbgqDiОоЗбοΟΘθІσОоэЭδ○●◯◌◎∅|∣∥◦⊙⊚΢")
 signs = [chr(c) for a, b in blocks for c in range(a, b + 1)]
 signs = np.array([sign for sign in signs if sign not in like_digits])
+# A, Α and А are three letters and one picture: one of each is kept.
+first = {print_sign(sign).tobytes(): sign for sign in signs[::-1]}
+signs = np.array([sign for sign in signs if sign in first.values()])
 
 # %% [markdown]
 # **Guess first:** a heart, a star, an A, an umbrella. What will the network say, and how sure will it be?
@@ -683,7 +686,7 @@ shown = [recognizer.probabilities(print_sign(sign)[None])[0] for sign in "♥★
 assert max(row.max() for row in shown) > 0.9
 
 # %% [markdown]
-# A softmax over ten digits answers the question *which digit, given that it is one?* There is no place for *none*, and no threshold makes one. So let us give it an eleventh output, and examples: letters of three alphabets, arrows and little pictures, five copies of each, and a thousand scribbles. A third of the signs is kept aside, heart, star, A and umbrella among them, and all letters of other fonts.
+# A softmax over ten digits answers the question *which digit, given that it is one?* There is no place for *none*, and no threshold makes one. So let us give it an eleventh output, and examples: letters of three alphabets, arrows and little pictures, five copies of each, and a thousand scribbles. A third of the signs is kept aside, heart, star, A and umbrella among them, and all letters of other fonts. (The Latin A, the Greek and the Cyrillic are three letters and one picture. We keep one of each, or the network would be tested on what it was trained on.)
 
 # %%
 is_kept = np.random.default_rng(1).random(len(signs)) < 1 / 3
@@ -748,6 +751,8 @@ print("heart:", answer_of_eleven(print_sign("♥")[None])[0], "(10 is none)")
 # %% tags=["remove-cell"]
 if digits.is_mnist:
     assert share_none["signs kept aside"] > 75
+    learned = {print_sign(sign).tobytes() for sign in shown}
+    assert not learned & {print_sign(sign).tobytes() for sign in kept}
     assert share_none["letters of other fonts"] > 85
     assert share_none["validation digits"] < 2.5
 
@@ -777,7 +782,7 @@ assert PICTURE or answer.digit == 7
 # python -m mnist_course predict my_seven.jpg my_four.png
 # ```
 #
-# Without a camera, {ref}`draw a digit <draw-a-digit>` with a mouse or a finger: that page runs the same network in your browser, and nothing leaves your computer. And if you would rather trust a network that *you* trained: this is how ours was made, and the last file is one that the page accepts. The digits set aside by `--valid` are those on which `weights` fits the temperature.
+# Without a camera, {ref}`draw a digit <draw-a-digit>` with a mouse or a finger: that page runs the same network in your browser, and nothing leaves your computer. And if you would rather trust a network that *you* trained: this is how ours was made, and `my.js` is a file that the page accepts. The digits set aside by `--valid` are those on which `weights` fits the temperature.
 #
 # ```
 # python -m mnist_course train --model recognizer --valid 5000 --checkpoint my.pt
@@ -808,6 +813,10 @@ if digits.is_mnist:
 
 # %% [markdown]
 # You would hesitate at many of the digits in {numref}`fig-own-errors`. Three kinds stand out: ink that is broken or missing, loops that are closed or open where they should not be, and ones with a foot, which few people write.
+#
+# :::{living} cover
+# The network of this page, and a patch of paper. Move it over the digit: the orange marks are the probabilities without it. Which strokes may go, and which one turns a four into a nine?
+# :::
 #
 # The more interesting mistakes are not in this file. MNIST was written by employees of the American Census Bureau and by American students. How does a network that grew up with them read the hands of others? `draw_digit` writes in several styles:
 
@@ -865,7 +874,7 @@ check("11.mass", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-box
-# (Two minutes; most people are wrong at first.) On a photo, a one is 240 pixels high and 36 pixels wide. How high and how wide is it when it has been scaled into MNIST's box?
+# (Two minutes; the tempting answer is wrong.) On a photo, a one is 240 pixels high and 36 pixels wide. How high and how wide is it when it has been scaled into MNIST's box?
 # :::
 
 # %%
@@ -899,7 +908,7 @@ check("11.shift", shifted)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-threshold
-# (Fifteen minutes.) Write a function that says what one threshold of {numref}`fig-own-threshold` does: the share of digits that are answered (from 0 to 1, not in percent), because their confidence is not below the threshold, and the share of wrong answers among these. If none is answered, both are 0. Which threshold would you choose for reading postal codes, where a letter that goes astray costs fifty times as much as one that somebody reads by hand?
+# (Fifteen minutes.) Write a function that says what one threshold of {numref}`fig-own-threshold` does: the share of digits that are answered (from 0 to 1, not in percent), because their confidence is not below the threshold, and the share of wrong answers among these. If none is answered, both are 0. Which threshold would you choose for reading postal codes, where a digit misread costs fifty times as much as one that somebody reads by hand?
 # :::
 
 
@@ -928,7 +937,7 @@ check("11.letters", answer)
 # %% [markdown]
 # :::{exercise}
 # :label: ex-own-shadow
-# (Twenty minutes, breaking things on purpose.) What does `paper_recipe` make of an empty sheet, `make_scene("blank", 0, rng)`? Look, and then write the question that has to stand before *where is the ink?* A function gets `darker` $(H, W)$, as `darkness` returns it, and says `True` if there is ink. Paper is never quite even: noise of a quarter is no ink, and fewer than ten dark pixels are dust.
+# (Twenty minutes, breaking things on purpose.) What does `paper_recipe` make of an empty sheet, `make_scene("blank", 0, rng)`? Look, and then write the question that has to stand before *where is the ink?* A function gets `darker` $(H, W)$, as `darkness` returns it, and says `True` if there is ink. Paper is never quite even: noise of a quarter is no ink, a pencil's stroke of 0.45 is, and fewer than ten dark pixels are dust.
 # :::
 
 
@@ -978,7 +987,7 @@ check_solution("11.mass", [1.5, 2.625])
 # :class: dropdown
 # :::
 #
-# The longer side becomes 20 pixels and the proportions are kept: $36 \cdot 20 / 240 = 3$. A one fills a seventh of its box. If every digit were stretched to 20×20, all ones would become fat bars.
+# The longer side becomes 20 pixels and the proportions are kept: $36 \cdot 20 / 240 = 3$. This one fills three of its twenty columns. If every digit were stretched to 20×20, all ones would become fat bars.
 
 # %%
 check_solution("11.box", [20, 3])

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mnist_course.by_hand import convolution, losses, optimizers
 from mnist_course.chapters import ROOT
 from mnist_course.data import load_data
+from mnist_course.recognizer import Recognizer, find_weights
 from tests.test_browser import HTML, Visit
 
 pytestmark = pytest.mark.browser
@@ -25,6 +26,7 @@ PAGES = {
     "valley": "06_optimizers",
     "kernel": "09_cnn",
     "train": "04_softmax_regression",
+    "cover": "11_your_own_digit",
 }
 
 
@@ -67,9 +69,19 @@ def test_every_figure_is_tested_and_fits_into_a_screen_or_three():
     assert figures == set(PAGES)
     for name in figures:
         assert len((LIBRARY / f"{name}.js").read_text().splitlines()) <= 150, name
-    shared = [HTML / "_static" / "living" / name for name in ("living.js", "living.css", "data.js")]
-    assert sum(path.stat().st_size for path in shared) < 200_000
-    assert (HTML / "_static" / "living" / "sprite.js").stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_not_made_heavy_by_its_figures(figure, name):
+    page = figure(name).page
+    added = page.evaluate(
+        "[...document.querySelectorAll('script[src], link')].map((e) => e.src || e.href)"
+        ".filter((address) => /_static\\/(living|draw)\\//.test(address))"
+    )
+    paths = {HTML / address.split("/html/")[1].split("?")[0] for address in added}
+    assert len(paths) >= 4
+    most = 700_000 if PAGES[name].startswith("04") else 250_000
+    assert sum(path.stat().st_size for path in paths) <= most
 
 
 # The same numbers as Python's --------------------------------------------------------------------
@@ -153,8 +165,8 @@ def test_every_optimizer_walks_torchs_path(figure, rule):
 def test_the_map_is_that_of_the_chapters_convolution(figure):
     visit = figure("kernel")
     W = np.random.default_rng(0).normal(size=9)
-    digit = np.array(visit.page.evaluate("Living.data.digits[4]"))
-    found = visit.page.evaluate(f"Kernel.slide(Living.data.digits[4], {W.tolist()})")
+    digit = np.array(visit.page.evaluate("Living.data.digits[4].map((byte) => byte / 255)"))
+    found = visit.page.evaluate(f"Kernel.slide({digit.tolist()}, {W.tolist()})")
     ours = convolution.conv2d(digit.reshape(1, 1, 28, 28), W.reshape(1, 1, 3, 3), np.zeros(1))
     assert np.allclose(found, ours.ravel(), atol=1e-9) and np.ptp(found) > 1
 
@@ -200,6 +212,25 @@ def test_losses_of_points_and_their_slopes_are_torchs(figure, kind):
         ask = f"('{kind}', {w}, Living.data.clouds)"
         assert visit.page.evaluate(f"Lines.loss{ask}") == pytest.approx(loss.item())
         assert np.allclose(visit.page.evaluate(f"Lines.gradient{ask}"), place.grad, atol=1e-9)
+
+
+def test_a_covered_digit_gets_the_recognizers_answer(figure):
+    visit = figure("cover")
+    digit = np.array(visit.page.evaluate("Living.data.digits[3]"), np.uint8).reshape(28, 28)
+    recognizer = Recognizer(find_weights())
+    for row, column, size in [(4, 4, 7), (-2, 20, 9), (0, 0, 0)]:
+        patched = digit.copy()
+        patched[max(0, row) : row + size, max(0, column) : column + size] = 0
+        found = visit.page.evaluate(
+            f"""() => {{
+              const patch = {{ row: {row}, column: {column}, size: {size} }};
+              const image = Cover.covered(Living.data.digits[3], patch);
+              const weights = WeightsFile.read(window.MNIST_COURSE_WEIGHTS);
+              return [Array.from(image), Cover.probabilities(image, weights)];
+            }}"""
+        )
+        assert np.array_equal(np.reshape(found[0], (28, 28)), patched)
+        assert np.allclose(found[1], recognizer.probabilities(patched[None])[0], atol=1e-5)
 
 
 def test_training_in_the_page_is_training_in_numpy(figure):
@@ -305,6 +336,19 @@ def test_a_nudge_and_a_step_of_the_neuron(figure):
     assert "NaN" not in said(visit)
 
 
+def test_a_patch_changes_the_answer_or_not(figure):
+    visit = figure("cover")
+    assert said(visit).startswith("Without the patch a 4, ")
+    visit.figure.locator("canvas").first.press("ArrowDown")
+    assert "covered at row 5, column 4" in said(visit)
+    slide(visit, "width of the patch", 0)
+    text = said(visit)
+    shares = re.findall(r"([\d.]+) %", text)
+    assert len(set(shares)) == 1  # nothing is covered
+    slide(visit, "width of the patch", 16)
+    assert len(set(re.findall(r"([\d.]+) %", said(visit)))) > 1
+
+
 def test_scores_turn_into_surprise(figure):
     visit = figure("softmax")
     assert "4.2 %: loss 3.170" in said(visit)
@@ -351,7 +395,7 @@ def test_a_window_is_moved_and_nonsense_is_zero(figure):
     assert said(visit).endswith("= 0.000")
     cells.nth(4).fill("1e99")  # the largest weight is 9
     total = float(said(visit).split("= ")[1])
-    digit = visit.page.evaluate("Living.data.digits[7]")
+    digit = visit.page.evaluate("Living.data.digits[7].map((byte) => byte / 255)")
     assert total == pytest.approx(9 * digit[17 * 28 + 14], abs=1e-3)
     visit.figure.get_by_label("kernel", exact=True).select_option("mean")
     total = float(said(visit).split("= ")[1])

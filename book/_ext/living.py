@@ -21,7 +21,10 @@ from sphinx.util.docutils import SphinxDirective
 from mnist_course.data import load_data
 
 FOLDER = "living"
-NEEDS = {"train": ["sprite"]}  # data that only one page has to load
+NEEDS = {  # what only one page has to load
+    "train": ["living/sprite"],
+    "cover": ["draw/network", "draw/weights_file", "draw/weights"],
+}
 NUM_TRAIN, NUM_TEST = 1_200, 400  # digits of the sprite
 
 
@@ -58,8 +61,9 @@ def add_scripts(app: Sphinx, pagename: str, template: str, context: Any, doctree
     if names and doctree is not None:
         app.add_css_file(f"{FOLDER}/living.css")
         needed = [file for name in names for file in NEEDS.get(name, [])]
-        for name in ("living", "data", *needed, *names):
-            app.add_js_file(f"{FOLDER}/{name}.js")
+        own = [f"{FOLDER}/{name}" for name in ("living", "data", *names)]
+        for file in (*own[:2], *needed, *own[2:]):
+            app.add_js_file(f"{file}.js")
 
 
 def write_data(app: Sphinx, error: Exception | None) -> None:
@@ -88,7 +92,7 @@ def figures_data() -> dict[str, Any]:
         "valley": {"H": H.tolist(), "r": r.tolist(), "best": np.linalg.solve(H, r).tolist()},
         "file": {"pixels": images[0].ravel().tolist(), "count": len(images)},
         "clouds": clouds.round(3).tolist(),
-        "digits": [[round(int(v) / 255, 4) for v in images[n].ravel()] for n in first],
+        "digits": [images[n].ravel().tolist() for n in first],
     }
 
 

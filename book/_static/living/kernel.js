@@ -68,7 +68,7 @@ const Kernel = (() => {
         W = KNOWN[last].W.map((w) => w / scale);
         show();
       }
-      const image = Living.data.digits[digit.index];
+      const image = Living.data.digits[digit.index].map((byte) => byte / 255);
       const Z = slide(image, W);
       Living.grid(picture.pen(), [0, 0, SIZE], SIDE, (n) => Array(3).fill(255 * image[n]));
       const cell = SIZE / SIDE; // the map is smaller by a cell on each side
