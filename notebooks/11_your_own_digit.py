@@ -815,7 +815,7 @@ if digits.is_mnist:
 # You would hesitate at many of the digits in {numref}`fig-own-errors`. Three kinds stand out: ink that is broken or missing, loops that are closed or open where they should not be, and ones with a foot, which few people write.
 #
 # :::{living} cover
-# The network of this page, and a patch of paper. Move it over the digit: the orange marks are the probabilities without it. Which strokes may go, and which one turns a four into a nine?
+# The network of this page, and a patch of paper. Move it over the digit: the orange marks are the probabilities without it. Which strokes may go, and without which is it another digit?
 # :::
 #
 # The more interesting mistakes are not in this file. MNIST was written by employees of the American Census Bureau and by American students. How does a network that grew up with them read the hands of others? `draw_digit` writes in several styles:

@@ -319,9 +319,12 @@ def test_a_line_is_found_and_a_point_is_dragged(figure):
     visit.figure.get_by_role("button", name="Next point").click()
     canvas = visit.figure.locator("canvas")
     costs = float(said(visit).split("costs ")[1])
-    for _ in range(20):
-        canvas.press("ArrowRight")  # a one that goes over to the zeros
-    assert float(said(visit).split("costs ")[1]) > costs + 1
+    ends = []
+    for key, times in (("ArrowRight", 25), ("ArrowLeft", 50)):  # over to the zeros, to the ones
+        for _ in range(times):
+            canvas.press(key)
+        ends.append(float(said(visit).split("costs ")[1]))
+    assert max(ends) > costs + 1
     visit.figure.get_by_role("button", name="Start again").click()
     assert said(visit).startswith("0 steps")
 
