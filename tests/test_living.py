@@ -320,7 +320,7 @@ def test_a_line_is_found_and_a_point_is_dragged(figure):
     canvas = visit.figure.locator("canvas")
     costs = float(said(visit).split("costs ")[1])
     ends = []
-    for key, times in (("ArrowRight", 25), ("ArrowLeft", 50)):  # over to the zeros, to the ones
+    for key, times in (("ArrowRight", 50), ("ArrowDown", 50), ("ArrowLeft", 50), ("ArrowUp", 50)):
         for _ in range(times):
             canvas.press(key)
         ends.append(float(said(visit).split("costs ")[1]))
