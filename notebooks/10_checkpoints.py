@@ -501,7 +501,7 @@ for leftover in folder.iterdir():
     leftover.unlink()
 
 # %% [markdown]
-# Steps 51 to 57 are made again, with the same batches and the same dice. Four words to the lines:
+# Seven steps, 50 to 56, are made again, with the same batches and the same dice. Four words to the lines:
 #
 # * `map_location="cpu"`: a checkpoint remembers the device on which it was made. Without this word a GPU's checkpoint does not open on a laptop. `load_state_dict` then copies to wherever the model is.
 # * `weights_only=True`: see below, *A file from a stranger*.
